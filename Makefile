@@ -1,0 +1,57 @@
+# Everything that is run on this project, by one word each. `make` alone lists the words.
+# What they need is installed into the checkout (.venv) the first time; see scripts/bootstrap.
+
+SHELL := /bin/bash
+BIN := .venv/bin
+WORKERS ?= 2
+ARGS ?=
+
+CHECKS := \
+	format  '$(BIN)/ruff format --check --quiet --output-format concise . || { echo "hint: make format"; exit 1; }' \
+	lint    '$(BIN)/ruff check --quiet .' \
+	shell   'scripts/check-shell' \
+	yaml    '$(BIN)/yamllint --strict .' \
+	floors  '$(BIN)/lint-imports' \
+	types   '$(BIN)/mypy'
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format golden schema bench lock clean
+
+help: ## Lists these words.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Plans, prices, renders and previews the stack `demo` into build/demo. Needs no account.
+	@scripts/bootstrap
+	@$(BIN)/mastodon-infra demo --out build/demo
+
+test: ## Runs all checks and all tests. ARGS='-k postgres' chooses tests.
+	@scripts/timed install 'scripts/bootstrap dev' $(CHECKS) tests '$(BIN)/pytest -n $(WORKERS) $(ARGS)'
+
+check: ## Runs the checks alone: format, lint, shell, YAML, floors, types.
+	@scripts/timed install 'scripts/bootstrap dev' $(CHECKS)
+
+format: ## Formats the Python code and sorts its imports.
+	@scripts/bootstrap dev
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+golden: ## Rewrites the golden files from what the code gives now. Read the diff before committing it.
+	@scripts/bootstrap dev
+	@MASTODON_INFRA_REWRITE_GOLDENS=1 $(BIN)/pytest -n $(WORKERS) -m golden $(ARGS)
+	@git --no-pager diff --stat -- tests/golden
+
+schema: ## Rewrites the JSON Schema of the stack file and the generated reference pages.
+	@scripts/bootstrap
+	@$(BIN)/mastodon-infra schema --write
+
+bench: ## Measures the command line's start and the planner's growth.
+	@scripts/bootstrap
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+lock: ## Locks the requirements again. ARGS=--upgrade takes newer versions.
+	@scripts/bootstrap
+	@scripts/lock $(ARGS)
+
+clean: ## Removes everything that was made, .venv included.
+	rm -rf .venv .bootstrap.lock build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,209 @@
+"""Notes on a finished plan: what its reader should know before building it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mastodon_infra.catalog.storage import object_store
+from mastodon_infra.model.instance import InstanceSpec
+from mastodon_infra.model.mastodon import Registrations
+from mastodon_infra.model.role import Queue, Role
+from mastodon_infra.model.services import DnsProvider, MediaFront, NetworkMode
+from mastodon_infra.plan.capacity_types import Capacity
+from mastodon_infra.plan.network_types import NetworkPlan
+from mastodon_infra.plan.notes import Level, Note
+from mastodon_infra.plan.tuning.sidekiq import SidekiqUnit
+from mastodon_infra.plan.types import Group, MediaPlan, NodePlan
+
+NEAR_PERCENT = 110
+EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
+MOST_USEFUL_CONCURRENCY = 25
+
+
+def notes_on(
+    spec: InstanceSpec,
+    *,
+    groups: tuple[Group, ...],
+    nodes: tuple[NodePlan, ...],
+    units: tuple[SidekiqUnit, ...],
+    network: NetworkPlan,
+    media: MediaPlan,
+    capacity: Capacity,
+) -> tuple[Note, ...]:
+    """Every note, the gravest first."""
+    notes = [
+        *_capacity_notes(spec, capacity),
+        *_mail_notes(spec),
+        *_data_notes(spec, nodes),
+        *_network_notes(spec, network),
+        *_media_notes(spec, media),
+        *_sidekiq_notes(groups, units),
+        *_mastodon_notes(spec),
+    ]
+    order = list(Level)
+    return tuple(sorted(notes, key=lambda note: order.index(note.level)))
+
+
+def _capacity_notes(spec: InstanceSpec, capacity: Capacity) -> Iterator[Note]:
+    users = spec.monthly_active_users
+    for limit in capacity.limits:
+        if limit.users.value < users:
+            yield Note(
+                f"limit-{limit.name}",
+                Level.WARNING,
+                f"{limit.title.capitalize()} carry about {limit.users.value:,} people, fewer than the {users:,} expected: {limit.symptom}.",
+                limit.remedy,
+            )
+        elif limit.users.value * 100 < users * NEAR_PERCENT:
+            yield Note(
+                f"limit-{limit.name}",
+                Level.INFO,
+                f"{limit.title.capitalize()}: full at about {limit.users.value:,} people. Then {limit.symptom}.",
+                limit.remedy,
+            )
+
+
+def _mail_notes(spec: InstanceSpec) -> Iterator[Note]:
+    if spec.mail == "none":
+        yield Note(
+            "mail-none",
+            Level.WARNING,
+            "No mail is sent: nobody can confirm a sign-up or reset a password, and you get no alerts by mail.",
+            "set mail: {provider: ses, region: …} or {provider: smtp, host: …, username: …}",
+        )
+        if spec.mastodon.registrations is not Registrations.NONE:
+            yield Note(
+                "mail-none-registrations",
+                Level.WARNING,
+                f"Registrations are {spec.mastodon.registrations}, but without mail no new account can be confirmed.",
+                "set mastodon.registrations: none until mail works",
+            )
+    elif spec.mail != "none" and spec.mail.provider == "ses":
+        yield Note(
+            "mail-ses-sandbox",
+            Level.ADVICE,
+            "A new SES account may send 200 mails a day, and only to addresses that it knows.",
+            "ask Amazon for production access before inviting people; it takes about a day",
+        )
+
+
+def _data_notes(spec: InstanceSpec, nodes: tuple[NodePlan, ...]) -> Iterator[Note]:
+    if spec.disposable:
+        yield Note(
+            "disposable",
+            Level.WARNING,
+            "This stack is disposable: destroying it destroys its data, and nothing asks twice.",
+            "remove disposable: true before people move in",
+        )
+    yield Note(
+        "single-database",
+        Level.INFO,
+        "There is one PostgreSQL and one Redis: when their machine is down, so is the instance. Data survives on volumes and in backups.",
+    )
+    if len(nodes) == 1:
+        yield Note(
+            "one-machine",
+            Level.INFO,
+            "Everything runs on one machine: its maintenance is the instance's downtime, and it watches itself.",
+            "size: medium splits the roles",
+        )
+    if spec.backups.enabled and (spec.backups.provider or spec.storage.provider) == spec.storage.provider:
+        yield Note(
+            "backups-same-provider",
+            Level.ADVICE,
+            f"Backups and media are both kept by {spec.storage.provider}, with separate credentials.",
+            "set backups.provider to another one, so that losing an account is not losing everything",
+        )
+
+
+def _network_notes(spec: InstanceSpec, network: NetworkPlan) -> Iterator[Note]:
+    if network.mode.value is NetworkMode.VLAN:
+        yield Note(
+            "vlan",
+            Level.ADVICE,
+            f"{spec.region} has no VPC in the catalog, so machines talk over a VLAN, which the cloud's firewall cannot filter: "
+            "nftables on each machine holds every private rule alone.",
+            "a region with a VPC, such as au-mel",
+        )
+    if set(spec.allowed_networks) & EVERYWHERE:
+        yield Note(
+            "ssh-everywhere",
+            Level.ADVICE,
+            "SSH is open to every address (keys only).",
+            "set allowed_networks to the networks that you log in from",
+        )
+    if spec.edge.dns is DnsProvider.MANUAL:
+        yield Note(
+            "dns-manual",
+            Level.WARNING,
+            "No DNS records are made for you.",
+            "set those that the plan lists before the first start",
+        )
+
+
+def _media_notes(spec: InstanceSpec, media: MediaPlan) -> Iterator[Note]:
+    store = object_store(media.provider)
+    if store and store.minimum_days > media.remote_retention_days.value:
+        yield Note(
+            "storage-minimum-days",
+            Level.INFO,
+            f"{store.title} bills every object for at least {store.minimum_days} days: keeping other servers' media for "
+            f"{media.remote_retention_days.value} days costs as much as {store.minimum_days}.",
+            f"mastodon.remote_media_retention_days: {store.minimum_days} costs nothing more",
+        )
+    if media.provider == "wasabi":
+        yield Note(
+            "wasabi-public",
+            Level.ADVICE,
+            "Wasabi accounts made since March 2023 cannot open a bucket to the public until support allows it, and never on a trial.",
+            "ask Wasabi's support before the first start",
+        )
+    if media.front is MediaFront.CLOUDFLARE:
+        yield Note(
+            "cloudflare-media-terms",
+            Level.ADVICE,
+            "Cloudflare's terms limit serving mostly images and video from storage outside Cloudflare without a paid product.",
+            "read them, or set edge.media: nginx",
+        )
+
+
+def _sidekiq_notes(groups: tuple[Group, ...], units: tuple[SidekiqUnit, ...]) -> Iterator[Note]:
+    for unit in units:
+        if unit.concurrency.value > MOST_USEFUL_CONCURRENCY:
+            yield Note(
+                f"sidekiq-concurrency-{unit.name}",
+                Level.ADVICE,
+                f"The unit {unit.name} has {unit.concurrency.value} threads a process; beyond {MOST_USEFUL_CONCURRENCY} Ruby gains nothing.",
+                f"sidekiq.units.{unit.name}: more processes of 10",
+            )
+        if len(unit.queues) > 1 and Queue.INGRESS in {queue for queue, _ in unit.queues} and unit.processes.value > 4:  # noqa: PLR2004
+            yield Note(
+                f"sidekiq-mixed-{unit.name}",
+                Level.ADVICE,
+                f"The unit {unit.name} mixes ingress, which needs processors, with queues that wait for the network.",
+                "give ingress a unit of its own with concurrency 5",
+            )
+    mixed = [group.name for group in groups if {Role.WEB, Role.SIDEKIQ} <= set(group.roles)]
+    if mixed and len(groups) > 1:
+        yield Note(
+            "ingress-on-web",
+            Level.ADVICE,
+            f"Sidekiq shares the machines of {', '.join(mixed)} with web: media jobs have taken web nodes down elsewhere.",
+            "give sidekiq a group of its own",
+        )
+
+
+def _mastodon_notes(spec: InstanceSpec) -> Iterator[Note]:
+    if spec.mastodon.secure_mode:
+        yield Note(
+            "secure-mode",
+            Level.INFO,
+            "Secure mode demands a signature for every read: public objects cannot be cached, and web nodes work more.",
+        )
+    if spec.web_domain and not spec.edge.serve_local_domain:
+        yield Note(
+            "webfinger-elsewhere",
+            Level.WARNING,
+            f"Whoever serves {spec.domain} must redirect /.well-known/webfinger to {spec.web_domain}, query string and CORS header included.",
+            f"test it: curl -I 'https://{spec.domain}/.well-known/webfinger?resource=acct:{spec.owner.username}@{spec.domain}'",
+        )

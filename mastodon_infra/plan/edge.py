@@ -1,0 +1,242 @@
+"""Names, certificates, mail records and media: what the world sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from mastodon_infra.catalog.mail import mail_provider
+from mastodon_infra.catalog.sources import ASKED, CLOUDFLARE, JUDGEMENT, LINODE, MASTODON_DOCS
+from mastodon_infra.catalog.storage import object_store
+from mastodon_infra.model.instance import InstanceSpec
+from mastodon_infra.model.laws import dns_zone, is_under, media_domain
+from mastodon_infra.model.services import MediaFront, SesMailSpec, SmtpMailSpec, StorageProvider
+from mastodon_infra.plan.decided import Decided
+from mastodon_infra.plan.network_types import DnsPlan, DnsRecord, DnsTarget, TargetKind, TlsMode, TlsPlan
+from mastodon_infra.plan.types import MailPlan, MediaPlan
+
+TTL_SECONDS = 300
+AUTOMATIC_TTL = 1
+LOCAL_SHARE_PERCENT = 20
+DAYS_PER_YEAR = 365
+SES_DKIM_TOKENS = 3
+
+
+def plan_mail(spec: InstanceSpec) -> MailPlan:
+    """How mail leaves: SES, a relay, or not at all."""
+    mail = spec.smtp
+    if mail is None:
+        return MailPlan("none", "", None, "", "", spec.domain, "")
+    sender = mail.from_address or f"notifications@{spec.domain}"
+    domain = sender.rpartition("@")[2]
+    if isinstance(mail, SesMailSpec):
+        row = mail_provider("ses")
+        port = Decided(row.port if row else 2587, "SES answers there, and Linode does not block it", LINODE)
+        return MailPlan("ses", f"email-smtp.{mail.region}.amazonaws.com", port, "", sender, domain, mail.region)
+    port = Decided(mail.port, "asked for, or the port that relays offer beside the blocked ones", ASKED, asked=True)
+    return MailPlan("smtp", mail.host, port, mail.username, sender, domain, "")
+
+
+def plan_tls(spec: InstanceSpec, *, leader: str) -> TlsPlan:
+    """Where certificates come from, and for which names."""
+    mode: Decided[TlsMode]
+    if spec.edge.proxied:
+        mode = Decided(
+            TlsMode.ORIGIN_CA,
+            "Cloudflare stands in front and accepts its own origin certificates",
+            CLOUDFLARE,
+        )
+    else:
+        mode = Decided(
+            TlsMode.ACME_HTTP,
+            "the names point here, so a certificate authority can check them over HTTP",
+            JUDGEMENT,
+        )
+    return TlsPlan(mode, tuple(dict.fromkeys(_origin_names(spec))), leader, spec.owner.email)
+
+
+def _origin_names(spec: InstanceSpec) -> Iterator[str]:
+    """Names that nginx answers for."""
+    yield spec.website
+    if spec.web_domain and spec.edge.serve_local_domain:
+        yield spec.domain
+    if spec.edge.media is MediaFront.NGINX:
+        yield media_domain(spec)
+    if spec.edge.streaming_domain:
+        yield spec.edge.streaming_domain
+    yield from spec.mastodon.alternate_domains
+
+
+def plan_media(spec: InstanceSpec, *, slug: str, region: str, media_gb_day: Decided[Decimal]) -> MediaPlan:
+    """The bucket and the host that serves it."""
+    provider = spec.storage.provider
+    store = object_store(provider)
+    endpoint = dict(store.regions)[region] if store else ""
+    retention = spec.mastodon.remote_media_retention_days
+    inflow = int(media_gb_day.value * 1000)
+    stored = inflow * retention // 1000 + inflow * LOCAL_SHARE_PERCENT * DAYS_PER_YEAR // 100_000
+    return MediaPlan(
+        provider=provider,
+        region=region,
+        endpoint=endpoint,
+        bucket=spec.storage.bucket or f"{slug}-media",
+        host=media_domain(spec),
+        front=spec.edge.media,
+        remote_retention_days=Decided(
+            retention,
+            "Mastodon's documentation advises 7 to 14 days; people see older media fetched again",
+            MASTODON_DOCS,
+            "days",
+        ),
+        stored_gb=Decided(
+            stored,
+            "other servers' media for as long as they are kept, and a year of your own (a fifth of the inflow)",
+            JUDGEMENT,
+            "GB",
+            (("inflow", f"{media_gb_day.value} GB/day"), ("kept for", f"{retention} days")),
+        ),
+        is_protected=not spec.disposable,
+    )
+
+
+def plan_dns(
+    spec: InstanceSpec, *, tls: TlsPlan, mail: MailPlan, media: MediaPlan, web_targets: tuple[str, ...]
+) -> DnsPlan:
+    """Every record: ``web_targets`` are the nodes or balancers whose addresses the public names have."""
+    zone = dns_zone(spec)
+    records = [
+        *_address_records(spec, tls, web_targets, zone),
+        *_media_records(spec, media),
+        *_certificate_records(spec, zone),
+        *_mail_records(spec, mail),
+    ]
+    return DnsPlan(spec.edge.dns, zone, tuple(records))
+
+
+def _address_records(spec: InstanceSpec, tls: TlsPlan, web_targets: tuple[str, ...], zone: str) -> Iterator[DnsRecord]:
+    proxied = spec.edge.proxied
+    for host in tls.names:
+        if not is_under(host, zone):
+            continue
+        is_proxied = proxied and host != spec.edge.streaming_domain
+        for number, target in enumerate(web_targets, start=1):
+            suffix = f"-{number}" if len(web_targets) > 1 else ""
+            for kind, record in ((TargetKind.IPV4, "A"), (TargetKind.IPV6, "AAAA")):
+                yield DnsRecord(
+                    f"{_label(host, spec)}-{record.lower()}{suffix}",
+                    host,
+                    record,
+                    DnsTarget(kind, target),
+                    AUTOMATIC_TTL if is_proxied else TTL_SECONDS,
+                    None,
+                    is_proxied,
+                    _purpose(host, spec),
+                )
+
+
+def _label(host: str, spec: InstanceSpec) -> str:
+    """A record's frozen logical name: by what the name is for, so that two hosts never share one."""
+    if host == spec.website:
+        return "web"
+    if host == spec.domain:
+        return "handles"
+    if host == media_domain(spec):
+        return "media"
+    if host == spec.edge.streaming_domain:
+        return "streaming"
+    return f"alternate-{host.replace('.', '-')}"
+
+
+def _purpose(host: str, spec: InstanceSpec) -> str:
+    words = {
+        "web": "the web site and the API",
+        "handles": "webfinger for the handles' domain",
+        "media": "media",
+        "streaming": "streaming",
+    }
+    return words.get(_label(host, spec), "an alternate domain")
+
+
+def _media_records(spec: InstanceSpec, media: MediaPlan) -> Iterator[DnsRecord]:
+    if media.front is not MediaFront.CLOUDFLARE:
+        return
+    host = f"{media.bucket}.{media.endpoint}" if media.provider is not StorageProvider.WASABI else media.endpoint
+    yield DnsRecord(
+        "media-cname",
+        media.host,
+        "CNAME",
+        DnsTarget(TargetKind.TEXT, host),
+        AUTOMATIC_TTL,
+        None,
+        True,
+        "media, cached by Cloudflare",
+    )
+
+
+def _certificate_records(spec: InstanceSpec, zone: str) -> Iterator[DnsRecord]:
+    if spec.edge.proxied or not is_under(spec.website, zone):
+        return
+    yield DnsRecord(
+        "web-caa", spec.website, "CAA", DnsTarget(TargetKind.TEXT, '0 issue "letsencrypt.org"'), TTL_SECONDS, None, False,
+        "only this authority may issue certificates",
+    )  # fmt: skip
+
+
+def _mail_records(spec: InstanceSpec, mail: MailPlan) -> Iterator[DnsRecord]:
+    zone = dns_zone(spec)
+    if not is_under(mail.sender_domain, zone):
+        return
+    sender = mail.sender_domain
+
+    def text(name: str, host: str, content: str, purpose: str) -> DnsRecord:
+        return DnsRecord(name, host, "TXT", DnsTarget(TargetKind.TEXT, content), TTL_SECONDS, None, False, purpose)
+
+    report = f"; rua=mailto:{spec.owner.email}" if is_under(spec.owner.email.rpartition("@")[2], zone) else ""
+    if mail.provider == "none":
+        yield text("mail-spf", sender, "v=spf1 -all", "nobody may send mail as this domain")
+        yield text("mail-dmarc", f"_dmarc.{sender}", f"v=DMARC1; p=reject{report}", "forged mail is refused")
+        return
+    policy = text(
+        "mail-dmarc",
+        f"_dmarc.{sender}",
+        f"v=DMARC1; p=quarantine{report}",
+        "forged mail goes to the spam folder",
+    )
+    if mail.provider == "ses":
+        bounce = f"bounce.{sender}"
+        yield text("mail-spf", sender, "v=spf1 include:amazonses.com ~all", "SES may send as this domain")
+        yield text(
+            "mail-bounce-spf",
+            bounce,
+            "v=spf1 include:amazonses.com -all",
+            "SES may send with this return path",
+        )
+        exchanger = DnsTarget(TargetKind.TEXT, f"feedback-smtp.{mail.ses_region}.amazonses.com")
+        yield DnsRecord("mail-bounce-mx", bounce, "MX", exchanger, TTL_SECONDS, 10, False, "bounces go to SES")
+        for index in range(SES_DKIM_TOKENS):
+            token = DnsTarget(TargetKind.SES_DKIM, str(index))
+            yield DnsRecord(
+                f"mail-dkim-{index + 1}",
+                f"_domainkey.{sender}",
+                "CNAME",
+                token,
+                TTL_SECONDS,
+                None,
+                False,
+                "SES signs mail",
+            )
+    relay = spec.smtp
+    if isinstance(relay, SmtpMailSpec):
+        if relay.spf_include:
+            yield text(
+                "mail-spf",
+                sender,
+                f"v=spf1 include:{relay.spf_include} ~all",
+                "the relay may send as this domain",
+            )
+        for index, (host, target) in enumerate(relay.dkim.items(), start=1):
+            content = DnsTarget(TargetKind.TEXT, target)
+            yield DnsRecord(
+                f"mail-dkim-{index}", host, "CNAME", content, TTL_SECONDS, None, False, "the relay signs mail"
+            )
+    yield policy

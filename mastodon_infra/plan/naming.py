@@ -1,0 +1,40 @@
+"""Names. Logical names are role and ordinal, frozen for ever; physical names carry the domain and may change."""
+
+from __future__ import annotations
+
+import hashlib
+
+SERVICE_DOMAIN = "mastodon.internal"
+LONGEST_SLUG = 24
+LONGEST_VOLUME_LABEL = 32
+LONGEST_FIREWALL_LABEL = 32
+DATA_POSTGRES = "data-postgres"
+DATA_REDIS = "data-redis"
+
+
+def slug_of(domain: str) -> str:
+    """The domain as a label: dots become hyphens; a long one is cut and marked by a hash, so that two never meet."""
+    return shorten(domain.replace(".", "-").replace("--", "-"), LONGEST_SLUG)
+
+
+def shorten(text: str, most: int) -> str:
+    """Cut a name to at most ``most`` characters, keeping it unique by six hex digits of its hash."""
+    if len(text) <= most:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+    return f"{text[: most - 7].rstrip('-')}-{digest}"
+
+
+def node_name(group: str, ordinal: int) -> str:
+    """``web-1``. In Pulumi's state this name is the machine: changing it destroys one."""
+    return f"{group}-{ordinal}"
+
+
+def label(slug: str, name: str, most: int = 48) -> str:
+    """A physical name: the domain's slug before the logical name, cut from the slug's side if too long."""
+    return f"{shorten(slug, most - len(name) - 1)}-{name}"
+
+
+def service_host(service: str) -> str:
+    """The internal host name of a service or node: ``postgres.mastodon.internal``."""
+    return f"{service}.{SERVICE_DOMAIN}"

@@ -1,0 +1,157 @@
+"""The plan's shapes for everything between machines and the world: network, firewall, balancers, names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mastodon_infra.model.services import DnsProvider, NetworkMode
+from mastodon_infra.plan.decided import Decided
+
+
+@dataclass(frozen=True, slots=True)
+class InternalHost:
+    """A name that is resolved inside the instance only: a node's or a service's."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """The private network.
+
+    ``balancer_cidr`` is the part of a VPC subnet that NodeBalancers speak from; empty on a VLAN.
+    """
+
+    mode: Decided[NetworkMode]
+    label: str
+    cidr: str
+    balancer_cidr: str
+    hosts: tuple[InternalHost, ...]
+
+
+class Enforcer(StrEnum):
+    """Who can hold a firewall rule: the cloud's firewall in front of the interface, or nftables on the machine."""
+
+    CLOUD = "cloud firewall"
+    HOST = "nftables"
+
+
+class Side(StrEnum):
+    """Which interface a rule is about."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallRule:
+    """One opening: these sources may reach this port range of every node in the group.
+
+    ``sources`` are CIDR networks. ``who`` names them for people, ``purpose`` says what for.
+    """
+
+    name: str
+    group: str
+    side: Side
+    protocol: str
+    first_port: int
+    last_port: int
+    sources: tuple[str, ...]
+    who: str
+    purpose: str
+    enforcers: tuple[Enforcer, ...]
+
+    @property
+    def ports(self) -> str:
+        """``443`` or ``4000-4003``."""
+        return str(self.first_port) if self.first_port == self.last_port else f"{self.first_port}-{self.last_port}"
+
+
+class Bind(StrEnum):
+    """How far a process listens."""
+
+    LOOPBACK = "loopback"
+    PRIVATE = "private"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A port that a process on every node of a group listens on."""
+
+    group: str
+    process: str
+    first_port: int
+    last_port: int
+    bind: Bind
+
+
+@dataclass(frozen=True, slots=True)
+class BalancerPlan:
+    """NodeBalancers in front of the web nodes: TCP with proxy protocol v2; TLS ends in nginx."""
+
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    count: Decided[int]
+    ports: tuple[int, ...]
+    nodes: tuple[str, ...]
+    accepts: tuple[str, ...]
+
+
+class TlsMode(StrEnum):
+    """Where the public certificate comes from."""
+
+    ORIGIN_CA = "origin-ca"
+    ACME_HTTP = "acme-http-01"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPlan:
+    """Certificates of the public names."""
+
+    mode: Decided[TlsMode]
+    names: tuple[str, ...]
+    acme_node: str
+    contact: str
+
+
+class TargetKind(StrEnum):
+    """What a DNS record points at: text as it is, or something known only once it exists."""
+
+    TEXT = "text"
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+    SES_DKIM = "ses-dkim"
+
+
+@dataclass(frozen=True, slots=True)
+class DnsTarget:
+    """A record's content: ``value`` is the text, the node or balancer whose address it is, or a token's index."""
+
+    kind: TargetKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class DnsRecord:
+    """One record. ``name`` is its logical name, frozen; ``host`` the full name it answers for."""
+
+    name: str
+    host: str
+    type: str
+    target: DnsTarget
+    ttl_seconds: int
+    priority: int | None
+    is_proxied: bool
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class DnsPlan:
+    """The zone and its records."""
+
+    provider: DnsProvider
+    zone: str
+    records: tuple[DnsRecord, ...]

@@ -1,0 +1,83 @@
+"""nginx on a web node: connections, time limits and caches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from mastodon_infra.catalog.sources import AUS_SOCIAL, COMPENDIUM, JUDGEMENT, MASTODON, MASTODON_DOCS
+from mastodon_infra.plan.decided import Cap, Decided
+from mastodon_infra.units import ceil_div
+
+MEMORY_MIB = 128
+LARGEST_SHARE_OF_DISK_PERCENT = 25
+
+
+@dataclass(frozen=True, slots=True)
+class NginxTuning:
+    """nginx on one node. Sizes are MB, times seconds."""
+
+    worker_connections: Decided[int]
+    open_files: Decided[int]
+    client_max_body_mb: Decided[int]
+    proxy_read_timeout_seconds: Decided[int]
+    streaming_read_timeout_seconds: Decided[int]
+    keepalive_timeout_seconds: Decided[int]
+    page_cache_mb: Decided[int]
+    media_cache_mb: Decided[int] | None
+    media_cache_keys_mb: Decided[int] | None
+
+
+def tune_nginx(*, streams_per_node: int, media_gb_day: Decimal | None, disk_gib: int) -> NginxTuning:
+    """Shape nginx; ``media_gb_day`` is None where the node does not serve media."""
+    connections = 8192 if streams_per_node <= 3000 else 16384  # noqa: PLR2004
+    return NginxTuning(
+        worker_connections=Decided(
+            connections,
+            "each stream takes two; Debian's 768 ran out in practice; 16,384 above 3,000 streams a node",
+            AUS_SOCIAL,
+            "connections",
+            (("streams at peak on this node", f"{streams_per_node:,}"),),
+        ),
+        open_files=Decided(65535, "two files for each connection, and room", JUDGEMENT, "files"),
+        client_max_body_mb=Decided(99, "Mastodon accepts videos of up to 99 MB", MASTODON, "MB"),
+        proxy_read_timeout_seconds=Decided(
+            300, "longer than the slowest upload: clients that give up post twice", COMPENDIUM, "s"
+        ),
+        streaming_read_timeout_seconds=Decided(
+            86400, "streams live for hours; the server pings every 30 s", MASTODON, "s"
+        ),
+        keepalive_timeout_seconds=Decided(70, "as in Mastodon's own configuration", MASTODON, "s"),
+        page_cache_mb=Decided(1024, "as in Mastodon's own configuration", MASTODON, "MB"),
+        media_cache_mb=_media_cache(media_gb_day, disk_gib),
+        media_cache_keys_mb=_media_keys(media_gb_day, disk_gib),
+    )
+
+
+def _media_cache(media_gb_day: Decimal | None, disk_gib: int) -> Decided[int] | None:
+    if media_gb_day is None:
+        return None
+    gave = max(2000, int(3 * media_gb_day * 1000))
+    most = disk_gib * 1074 * LARGEST_SHARE_OF_DISK_PERCENT // 100
+    cap = Cap(gave, "at most a quarter of the machine's disk", JUDGEMENT) if gave > most else None
+    return Decided(
+        min(gave, most),
+        "three days of what federates in, at least 2 GB",
+        MASTODON_DOCS,
+        "MB",
+        (("media a day", f"{media_gb_day} GB"), ("disk", f"{disk_gib} GiB")),
+        cap,
+    )
+
+
+def _media_keys(media_gb_day: Decimal | None, disk_gib: int) -> Decided[int] | None:
+    cache = _media_cache(media_gb_day, disk_gib)
+    if cache is None:
+        return None
+    return Decided(
+        max(10, ceil_div(cache.value, 8000) * 5),
+        "10 MB of keys index 80,000 objects; a media object is about 200 kB",
+        JUDGEMENT,
+        "MB",
+        (("cache", f"{cache.value} MB"),),
+    )

@@ -1,0 +1,82 @@
+"""Two Redis instances: one that must lose nothing (queues, feeds), one that may forget (the cache)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mastodon_infra.catalog.sources import JUDGEMENT, MASTODON_DOCS, REDIS
+from mastodon_infra.plan.decided import Decided
+from mastodon_infra.units import round_up
+
+QUEUE_PORT = 6379
+CACHE_PORT = 6380
+FORK_PERCENT = 150
+HEADROOM_PERCENT = 150
+STEP_MIB = 64
+CACHE_LEAST_MIB = 64
+CACHE_MOST_MIB = 1024
+USERS_PER_CACHE_MIB = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RedisInstance:
+    """One Redis server process and its settings. Memory is MiB."""
+
+    name: str
+    port: Decided[int]
+    maxmemory: Decided[int]
+    maxmemory_policy: Decided[str]
+    appendonly: Decided[str]
+    appendfsync: Decided[str]
+    keeps_snapshots: Decided[bool]
+
+    @property
+    def budget_mib(self) -> int:
+        """Memory to set aside: a persistent instance forks to save and may need half as much again."""
+        if self.keeps_snapshots.value:
+            return self.maxmemory.value * FORK_PERCENT // 100
+        return self.maxmemory.value
+
+
+@dataclass(frozen=True, slots=True)
+class RedisTuning:
+    """The queue store and the cache."""
+
+    queue: RedisInstance
+    cache: RedisInstance
+
+
+def tune_redis(*, demand_mib: Decided[int], users: int) -> RedisTuning:
+    """Size both instances for the expected data (``demand_mib``) and the number of users."""
+    queue_mib = round_up(demand_mib.value * HEADROOM_PERCENT // 100, STEP_MIB)
+    cache_mib = min(max(round_up(users // USERS_PER_CACHE_MIB, STEP_MIB), CACHE_LEAST_MIB), CACHE_MOST_MIB)
+    return RedisTuning(
+        queue=RedisInstance(
+            "queue",
+            Decided(QUEUE_PORT, "Redis' own port", REDIS),
+            Decided(
+                queue_mib,
+                "half as much again as expected, for a backlog of jobs (1 KB each)",
+                JUDGEMENT,
+                "MiB",
+                (("expected", f"{demand_mib.value} MiB"),),
+            ),
+            Decided(
+                "noeviction",
+                "a job or a feed must never be thrown away; Sidekiq warns otherwise",
+                MASTODON_DOCS,
+            ),
+            Decided("yes", "a restart must lose no job", REDIS),
+            Decided("everysec", "at most one second of jobs is lost in a power cut", REDIS),
+            Decided(True, "snapshots beside the append-only file", REDIS),
+        ),
+        cache=RedisInstance(
+            "cache",
+            Decided(CACHE_PORT, "beside the queue store's port", JUDGEMENT),
+            Decided(cache_mib, "1 MiB per 20 users, 64 MiB to 1 GiB", JUDGEMENT, "MiB", (("users", f"{users:,}"),)),
+            Decided("allkeys-lru", "the cache may forget what is used least", MASTODON_DOCS),
+            Decided("no", "a cache needs no persistence", MASTODON_DOCS),
+            Decided("no", "a cache needs no persistence", MASTODON_DOCS),
+            Decided(False, "a cache needs no persistence", MASTODON_DOCS),
+        ),
+    )
