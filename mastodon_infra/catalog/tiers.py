@@ -69,7 +69,9 @@ TIER_GROUPS: dict[Tier, tuple[GroupPreset, ...]] = {
             Growth.UP,
             ("g6-dedicated-16", "g6-dedicated-32", "g6-dedicated-48", "g6-dedicated-64"),
         ),
-        GroupPreset("redis", (Role.REDIS,), Growth.UP, ("g6-standard-4", "g6-standard-6", "g6-standard-8", "g6-standard-16")),
+        GroupPreset(
+            "redis", (Role.REDIS,), Growth.UP, ("g6-standard-4", "g6-standard-6", "g6-standard-8", "g6-standard-16")
+        ),
         GroupPreset("monitoring", (Role.MONITORING,), Growth.UP, ("g6-standard-4", "g6-standard-6")),
     ),
 }

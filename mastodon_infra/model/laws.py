@@ -121,7 +121,7 @@ def _zone(spec: InstanceSpec) -> Iterator[Problem]:
 
 def _public_names_differ(spec: InstanceSpec) -> Iterator[Problem]:
     taken = {spec.website: "the web site", spec.domain: "the handles' domain"}
-    for path, name, what in (
+    for field, name, what in (
         (("edge", "media_domain"), media_domain(spec), "the media host"),
         (("edge", "streaming_domain"), spec.edge.streaming_domain, "the streaming host"),
     ):
@@ -129,7 +129,7 @@ def _public_names_differ(spec: InstanceSpec) -> Iterator[Problem]:
             continue
         if name in taken:
             yield Problem(
-                path,
+                field,
                 f"{name!r} is {taken[name]} already",
                 f"{what} needs a name of its own, so that cookies and caches stay apart",
             )

@@ -188,5 +188,5 @@ class AlertSpec(Closed):
     email: Email | None = Field(default=None, description="Who gets alerts by mail; by default the owner.")
     webhook_host: Domain | None = Field(
         default=None,
-        description="Host of a webhook that gets alerts too; its full address is the secret mastodon-infra:alertWebhook.",
+        description="Host of a webhook that gets alerts too; its address is the secret mastodon-infra:alertWebhook.",
     )

@@ -28,7 +28,7 @@ FIRST_HOST = 4
 
 def group_cidr(network: str, role: Role, block: int) -> str:
     """The /24 of the ``block``-th group (from 0) whose first role is ``role``."""
-    role_block = list(ipaddress.ip_network(network).subnets(new_prefix=20))[ROLE_BLOCK[role]]
+    role_block = list(ipaddress.IPv4Network(network).subnets(new_prefix=20))[ROLE_BLOCK[role]]
     return str(list(role_block.subnets(new_prefix=24))[block])
 
 
@@ -39,5 +39,5 @@ def node_address(cidr: str, ordinal: int) -> str:
 
 def balancer_cidr(network: str) -> str:
     """The part of the network that NodeBalancers speak from."""
-    block = list(ipaddress.ip_network(network).subnets(new_prefix=20))[BALANCER_BLOCK]
+    block = list(ipaddress.IPv4Network(network).subnets(new_prefix=20))[BALANCER_BLOCK]
     return str(next(block.subnets(new_prefix=28)))

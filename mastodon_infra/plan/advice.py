@@ -36,7 +36,7 @@ def notes_on(
         *_mail_notes(spec),
         *_data_notes(spec, nodes),
         *_network_notes(spec, network),
-        *_media_notes(spec, media),
+        *_media_notes(media),
         *_sidekiq_notes(groups, units),
         *_mastodon_notes(spec),
     ]
@@ -45,22 +45,25 @@ def notes_on(
 
 
 def _capacity_notes(spec: InstanceSpec, capacity: Capacity) -> Iterator[Note]:
+    """A warning for each limit below the expected users; otherwise a word on the first one when it is near."""
     users = spec.monthly_active_users
     for limit in capacity.limits:
         if limit.users.value < users:
             yield Note(
                 f"limit-{limit.name}",
                 Level.WARNING,
-                f"{limit.title.capitalize()} carry about {limit.users.value:,} people, fewer than the {users:,} expected: {limit.symptom}.",
+                f"Enough for about {limit.users.value:,} people only, not the {users:,} expected: {limit.title}. "
+                f"Beyond that, {limit.symptom}.",
                 limit.remedy,
             )
-        elif limit.users.value * 100 < users * NEAR_PERCENT:
-            yield Note(
-                f"limit-{limit.name}",
-                Level.INFO,
-                f"{limit.title.capitalize()}: full at about {limit.users.value:,} people. Then {limit.symptom}.",
-                limit.remedy,
-            )
+    first = capacity.first
+    if users <= first.users.value and first.users.value * 100 < users * NEAR_PERCENT:
+        yield Note(
+            f"near-{first.name}",
+            Level.INFO,
+            f"Full at about {first.users.value:,} people: {first.title}. Beyond that, {first.symptom}.",
+            first.remedy,
+        )
 
 
 def _mail_notes(spec: InstanceSpec) -> Iterator[Note]:
@@ -78,7 +81,7 @@ def _mail_notes(spec: InstanceSpec) -> Iterator[Note]:
                 f"Registrations are {spec.mastodon.registrations}, but without mail no new account can be confirmed.",
                 "set mastodon.registrations: none until mail works",
             )
-    elif spec.mail != "none" and spec.mail.provider == "ses":
+    elif spec.mail.provider == "ses":
         yield Note(
             "mail-ses-sandbox",
             Level.ADVICE,
@@ -98,7 +101,8 @@ def _data_notes(spec: InstanceSpec, nodes: tuple[NodePlan, ...]) -> Iterator[Not
     yield Note(
         "single-database",
         Level.INFO,
-        "There is one PostgreSQL and one Redis: when their machine is down, so is the instance. Data survives on volumes and in backups.",
+        "There is one PostgreSQL and one Redis: when their machine is down, so is the instance. "
+        "Data survives on volumes and in backups.",
     )
     if len(nodes) == 1:
         yield Note(
@@ -121,7 +125,8 @@ def _network_notes(spec: InstanceSpec, network: NetworkPlan) -> Iterator[Note]:
         yield Note(
             "vlan",
             Level.ADVICE,
-            f"{spec.region} has no VPC in the catalog, so machines talk over a VLAN, which the cloud's firewall cannot filter: "
+            f"{spec.region} has no VPC in the catalog, so machines talk over a VLAN, which the cloud's firewall "
+            "cannot filter: "
             "nftables on each machine holds every private rule alone.",
             "a region with a VPC, such as au-mel",
         )
@@ -141,28 +146,30 @@ def _network_notes(spec: InstanceSpec, network: NetworkPlan) -> Iterator[Note]:
         )
 
 
-def _media_notes(spec: InstanceSpec, media: MediaPlan) -> Iterator[Note]:
+def _media_notes(media: MediaPlan) -> Iterator[Note]:
     store = object_store(media.provider)
     if store and store.minimum_days > media.remote_retention_days.value:
         yield Note(
             "storage-minimum-days",
             Level.INFO,
-            f"{store.title} bills every object for at least {store.minimum_days} days: keeping other servers' media for "
-            f"{media.remote_retention_days.value} days costs as much as {store.minimum_days}.",
+            f"{store.title} bills every object for at least {store.minimum_days} days: keeping other servers' media "
+            f"for {media.remote_retention_days.value} days costs as much as {store.minimum_days}.",
             f"mastodon.remote_media_retention_days: {store.minimum_days} costs nothing more",
         )
     if media.provider == "wasabi":
         yield Note(
             "wasabi-public",
             Level.ADVICE,
-            "Wasabi accounts made since March 2023 cannot open a bucket to the public until support allows it, and never on a trial.",
+            "Wasabi accounts made since March 2023 cannot open a bucket to the public until support allows it, "
+            "and never on a trial.",
             "ask Wasabi's support before the first start",
         )
     if media.front is MediaFront.CLOUDFLARE:
         yield Note(
             "cloudflare-media-terms",
             Level.ADVICE,
-            "Cloudflare's terms limit serving mostly images and video from storage outside Cloudflare without a paid product.",
+            "Cloudflare's terms limit serving mostly images and video from storage outside Cloudflare "
+            "without a paid product.",
             "read them, or set edge.media: nginx",
         )
 
@@ -173,7 +180,8 @@ def _sidekiq_notes(groups: tuple[Group, ...], units: tuple[SidekiqUnit, ...]) ->
             yield Note(
                 f"sidekiq-concurrency-{unit.name}",
                 Level.ADVICE,
-                f"The unit {unit.name} has {unit.concurrency.value} threads a process; beyond {MOST_USEFUL_CONCURRENCY} Ruby gains nothing.",
+                f"The unit {unit.name} has {unit.concurrency.value} threads a process; "
+                f"beyond {MOST_USEFUL_CONCURRENCY} Ruby gains nothing.",
                 f"sidekiq.units.{unit.name}: more processes of 10",
             )
         if len(unit.queues) > 1 and Queue.INGRESS in {queue for queue, _ in unit.queues} and unit.processes.value > 4:  # noqa: PLR2004
@@ -188,7 +196,7 @@ def _sidekiq_notes(groups: tuple[Group, ...], units: tuple[SidekiqUnit, ...]) ->
         yield Note(
             "ingress-on-web",
             Level.ADVICE,
-            f"Sidekiq shares the machines of {', '.join(mixed)} with web: media jobs have taken web nodes down elsewhere.",
+            f"Sidekiq shares the machines of {', '.join(mixed)} with web: media jobs have taken web nodes down.",
             "give sidekiq a group of its own",
         )
 
@@ -204,6 +212,8 @@ def _mastodon_notes(spec: InstanceSpec) -> Iterator[Note]:
         yield Note(
             "webfinger-elsewhere",
             Level.WARNING,
-            f"Whoever serves {spec.domain} must redirect /.well-known/webfinger to {spec.web_domain}, query string and CORS header included.",
-            f"test it: curl -I 'https://{spec.domain}/.well-known/webfinger?resource=acct:{spec.owner.username}@{spec.domain}'",
+            f"Whoever serves {spec.domain} must redirect /.well-known/webfinger to {spec.web_domain}, "
+            "query string and CORS header included.",
+            f"test it: curl -I 'https://{spec.domain}/.well-known/webfinger"
+            f"?resource=acct:{spec.owner.username}@{spec.domain}'",
         )

@@ -73,8 +73,7 @@ def _limit(
     users: int,
     rule: str,
     source: Source,
-    inputs: tuple[tuple[str, str], ...],
-    *,
+    *inputs: tuple[str, str],
     symptom: str,
     remedy: str,
 ) -> Limit:
@@ -102,7 +101,7 @@ def _front_limits(built: Built) -> Iterator[Limit]:
         most * 100 // rules.STREAMS_PER_100,
         "10,000 connections each, a fifth left free; streams at peak 0.16 per user",
         LINODE,
-        (("NodeBalancers", str(count)),),
+        ("NodeBalancers", str(count)),
         symptom="new connections are refused while open ones go on",
         remedy="one more NodeBalancer, which the plan adds by itself for more users",
     )
@@ -118,7 +117,7 @@ def _one_box_limits(built: Built) -> Iterator[Limit]:
         vcpus * USERS_PER_VCPU_ON_ONE_BOX,
         "250 users a processor: a box with four is proven to about 1,000",
         PUBLISHED,
-        (("vcpus", str(vcpus)),),
+        ("vcpus", str(vcpus)),
         symptom="everything gets slow in the evening",
         remedy=_grow(built, Role.WEB),
     )
@@ -132,7 +131,7 @@ def _web_limits(built: Built) -> Iterator[Limit]:
         rules.users_for_puma_threads(threads),
         "threads half busy at the peak, 200 ms a request, peak three times the average of 0.4 + 0.006 per user",
         SCALING_2017,
-        (("threads", str(threads)),),
+        ("threads", str(threads)),
         symptom="pages and apps get slow in the evening",
         remedy=_grow(built, Role.WEB),
     )
@@ -143,14 +142,14 @@ def _web_limits(built: Built) -> Iterator[Limit]:
         processes * CONNECTIONS_PER_PROCESS * 100 // rules.STREAMS_PER_100,
         "1,000 connections a process, 0.16 per user at peak",
         MASTODON_DOCS,
-        (("processes", str(processes)),),
+        ("processes", str(processes)),
         symptom="timelines stop moving for those who connect last",
         remedy=_grow(built, Role.STREAMING),
     )
 
 
 def _sidekiq_limits(built: Built) -> Iterator[Limit]:
-    """Users by each growing queue; threads that several queues share are split in proportion to what the queues need."""
+    """Users by each growing queue; threads that queues share are split in proportion to what the queues need."""
     for queue in rules.SIDEKIQ_THREADS_PER_10000:
         users, threads = _users_by_queue(queue, built.units)
         yield _limit(
@@ -160,7 +159,7 @@ def _sidekiq_limits(built: Built) -> Iterator[Limit]:
             f"{rules.SIDEKIQ_THREADS_PER_10000[queue]} threads per 10,000 users when the queue has its own; "
             f"{USERS_PER_THREAD_ON_ONE_BOX} or more users a thread where queues share them",
             PUBLISHED,
-            (("threads that work it", str(threads)),),
+            ("threads that work it", str(threads)),
             symptom=_QUEUE_SYMPTOM[queue],
             remedy=_grow(built, Role.SIDEKIQ),
         )
@@ -184,7 +183,7 @@ def _users_by_queue(queue: Queue, units: tuple[SidekiqUnit, ...]) -> tuple[int, 
 
 
 def _users_by_shared(unit: SidekiqUnit) -> int:
-    """Users that a unit of several queues serves: published boxes carry 40 to 60 a thread; a lone small one, 10 threads."""
+    """Users that a unit of several queues serves; published boxes carry 40 and more a thread."""
     growing = [queue for queue, _ in unit.queues if queue in rules.SIDEKIQ_THREADS_PER_10000]
     per_10000 = sum(rules.SIDEKIQ_THREADS_PER_10000[queue] for queue in growing)
     return unit.thread_count * max(USERS_PER_THREAD_ON_ONE_BOX, 10_000 // per_10000)
@@ -197,7 +196,7 @@ def _data_limits(built: Built) -> Iterator[Limit]:
         _users_by_database(built.database_memory_mib * DATABASE_SHARE_OF_SIZE // 1024),
         "memory for at least a twelfth of the data; 5 GiB and 3 MiB per user of data",
         JUDGEMENT,
-        (("PostgreSQL's memory", f"{built.database_memory_mib} MiB"),),
+        ("PostgreSQL's memory", f"{built.database_memory_mib} MiB"),
         symptom="every page gets slow at once, the disk is always busy",
         remedy=_grow(built, Role.POSTGRES),
     )
@@ -207,9 +206,9 @@ def _data_limits(built: Built) -> Iterator[Limit]:
             "database-disk",
             "the database's volume",
             _users_by_database(disk // DISK_FULL_TIMES),
-            "twice the data fits: bloat and WAL, but no copy during an upgrade any more; 5 GiB and 3 MiB per user of data",
+            "twice the data fits: bloat and WAL, but no copy during an upgrade; 5 GiB and 3 MiB per user of data",
             FOSSTODON,
-            (("volume", f"{disk} GiB"),),
+            ("volume", f"{disk} GiB"),
             symptom="the disk fills; at the end PostgreSQL stops",
             remedy="a larger postgres.volume_gib (it grows while running)",
         )
@@ -220,7 +219,7 @@ def _data_limits(built: Built) -> Iterator[Limit]:
         max(0, usable - rules.REDIS_BASE_MIB) * 1024 // rules.REDIS_KIB_PER_USER,
         "85 % of maxmemory, where the alert fires; 128 MiB and 0.15 MiB per user",
         JUDGEMENT,
-        (("maxmemory", f"{built.redis.queue.maxmemory.value} MiB"),),
+        ("maxmemory", f"{built.redis.queue.maxmemory.value} MiB"),
         symptom="Redis refuses writes: nothing can be posted",
         remedy=_grow(built, Role.REDIS),
     )
@@ -238,7 +237,7 @@ def _outside_limits(built: Built) -> Iterator[Limit]:
             SES_SANDBOX_DAY.value * MAILS_PER_USER_DAY,
             "200 mails a day in the sandbox, one mail per user in four days",
             AWS_SES,
-            (("mails a day", str(SES_SANDBOX_DAY.value)),),
+            ("mails a day", str(SES_SANDBOX_DAY.value)),
             symptom="sign-up and password mails do not arrive",
             remedy="ask Amazon to take the account out of the sandbox; then this limit is gone",
         )
@@ -250,7 +249,7 @@ def _outside_limits(built: Built) -> Iterator[Limit]:
             built.media.stored_gb.value * 10 * 1000 // rules.EGRESS_GB_PER_1000,
             "egress may equal what is stored; the cache answers nine of ten requests; 0.5 GB per user a month",
             AUS_SOCIAL,
-            (("stored", f"{built.media.stored_gb.value} GB"),),
+            ("stored", f"{built.media.stored_gb.value} GB"),
             symptom="the storage provider limits or suspends the account",
             remedy="a larger media cache, Cloudflare in front (edge.media), or another storage provider",
         )

@@ -118,6 +118,7 @@ def _too_many(most: int, pools: tuple[Pool, ...], *, through: bool) -> Problem:
     )
     return Problem(
         ("postgres", "pooler"),
-        f"{most} connections to PostgreSQL are needed, and beyond {MOST_CONNECTIONS} it slows down; the largest pools: {named}",
+        f"{most} connections to PostgreSQL are needed, and beyond {MOST_CONNECTIONS} it slows down; "
+        f"the largest pools: {named}",
         hint,
     )

@@ -106,7 +106,7 @@ def plan_dns(
     zone = dns_zone(spec)
     records = [
         *_address_records(spec, tls, web_targets, zone),
-        *_media_records(spec, media),
+        *_media_records(media),
         *_certificate_records(spec, zone),
         *_mail_records(spec, mail),
     ]
@@ -157,10 +157,18 @@ def _purpose(host: str, spec: InstanceSpec) -> str:
     return words.get(_label(host, spec), "an alternate domain")
 
 
-def _media_records(spec: InstanceSpec, media: MediaPlan) -> Iterator[DnsRecord]:
+def _record(
+    name: str, host: str, kind: str, content: DnsTarget | str, purpose: str, *, priority: int | None = None
+) -> DnsRecord:
+    """A record that is never proxied, with the usual time to live."""
+    target = content if isinstance(content, DnsTarget) else DnsTarget(TargetKind.TEXT, content)
+    return DnsRecord(name, host, kind, target, TTL_SECONDS, priority, is_proxied=False, purpose=purpose)
+
+
+def _media_records(media: MediaPlan) -> Iterator[DnsRecord]:
     if media.front is not MediaFront.CLOUDFLARE:
         return
-    host = f"{media.bucket}.{media.endpoint}" if media.provider is not StorageProvider.WASABI else media.endpoint
+    host = media.endpoint if media.provider is StorageProvider.WASABI else f"{media.bucket}.{media.endpoint}"
     yield DnsRecord(
         "media-cname",
         media.host,
@@ -168,75 +176,47 @@ def _media_records(spec: InstanceSpec, media: MediaPlan) -> Iterator[DnsRecord]:
         DnsTarget(TargetKind.TEXT, host),
         AUTOMATIC_TTL,
         None,
-        True,
-        "media, cached by Cloudflare",
+        is_proxied=True,
+        purpose="media, cached by Cloudflare",
     )
 
 
 def _certificate_records(spec: InstanceSpec, zone: str) -> Iterator[DnsRecord]:
-    if spec.edge.proxied or not is_under(spec.website, zone):
-        return
-    yield DnsRecord(
-        "web-caa", spec.website, "CAA", DnsTarget(TargetKind.TEXT, '0 issue "letsencrypt.org"'), TTL_SECONDS, None, False,
-        "only this authority may issue certificates",
-    )  # fmt: skip
+    if not spec.edge.proxied and is_under(spec.website, zone):
+        only = "only this authority may issue certificates"
+        yield _record("web-caa", spec.website, "CAA", '0 issue "letsencrypt.org"', only)
 
 
 def _mail_records(spec: InstanceSpec, mail: MailPlan) -> Iterator[DnsRecord]:
-    zone = dns_zone(spec)
-    if not is_under(mail.sender_domain, zone):
+    zone, sender = dns_zone(spec), mail.sender_domain
+    if not is_under(sender, zone):
         return
-    sender = mail.sender_domain
-
-    def text(name: str, host: str, content: str, purpose: str) -> DnsRecord:
-        return DnsRecord(name, host, "TXT", DnsTarget(TargetKind.TEXT, content), TTL_SECONDS, None, False, purpose)
-
-    report = f"; rua=mailto:{spec.owner.email}" if is_under(spec.owner.email.rpartition("@")[2], zone) else ""
+    is_own_reader = is_under(spec.owner.email.rpartition("@")[2], zone)
+    report = f"; rua=mailto:{spec.owner.email}" if is_own_reader else ""
+    policy, fate = ("reject", "is refused") if mail.provider == "none" else ("quarantine", "goes to the spam folder")
     if mail.provider == "none":
-        yield text("mail-spf", sender, "v=spf1 -all", "nobody may send mail as this domain")
-        yield text("mail-dmarc", f"_dmarc.{sender}", f"v=DMARC1; p=reject{report}", "forged mail is refused")
-        return
-    policy = text(
-        "mail-dmarc",
-        f"_dmarc.{sender}",
-        f"v=DMARC1; p=quarantine{report}",
-        "forged mail goes to the spam folder",
-    )
-    if mail.provider == "ses":
-        bounce = f"bounce.{sender}"
-        yield text("mail-spf", sender, "v=spf1 include:amazonses.com ~all", "SES may send as this domain")
-        yield text(
-            "mail-bounce-spf",
-            bounce,
-            "v=spf1 include:amazonses.com -all",
-            "SES may send with this return path",
-        )
-        exchanger = DnsTarget(TargetKind.TEXT, f"feedback-smtp.{mail.ses_region}.amazonses.com")
-        yield DnsRecord("mail-bounce-mx", bounce, "MX", exchanger, TTL_SECONDS, 10, False, "bounces go to SES")
-        for index in range(SES_DKIM_TOKENS):
-            token = DnsTarget(TargetKind.SES_DKIM, str(index))
-            yield DnsRecord(
-                f"mail-dkim-{index + 1}",
-                f"_domainkey.{sender}",
-                "CNAME",
-                token,
-                TTL_SECONDS,
-                None,
-                False,
-                "SES signs mail",
-            )
-    relay = spec.smtp
-    if isinstance(relay, SmtpMailSpec):
-        if relay.spf_include:
-            yield text(
-                "mail-spf",
-                sender,
-                f"v=spf1 include:{relay.spf_include} ~all",
-                "the relay may send as this domain",
-            )
-        for index, (host, target) in enumerate(relay.dkim.items(), start=1):
-            content = DnsTarget(TargetKind.TEXT, target)
-            yield DnsRecord(
-                f"mail-dkim-{index}", host, "CNAME", content, TTL_SECONDS, None, False, "the relay signs mail"
-            )
-    yield policy
+        yield _record("mail-spf", sender, "TXT", "v=spf1 -all", "nobody may send mail as this domain")
+    elif isinstance(spec.smtp, SesMailSpec):
+        yield from _ses_records(sender, mail.ses_region)
+    elif isinstance(spec.smtp, SmtpMailSpec):
+        yield from _relay_records(sender, spec.smtp)
+    yield _record("mail-dmarc", f"_dmarc.{sender}", "TXT", f"v=DMARC1; p={policy}{report}", f"forged mail {fate}")
+
+
+def _ses_records(sender: str, ses_region: str) -> Iterator[DnsRecord]:
+    bounce = f"bounce.{sender}"
+    yield _record("mail-spf", sender, "TXT", "v=spf1 include:amazonses.com ~all", "SES may send as this domain")
+    yield _record("mail-bounce-spf", bounce, "TXT", "v=spf1 include:amazonses.com -all", "SES may send from here")
+    exchanger = f"feedback-smtp.{ses_region}.amazonses.com"
+    yield _record("mail-bounce-mx", bounce, "MX", exchanger, "bounces go to SES", priority=10)
+    for index in range(SES_DKIM_TOKENS):
+        token = DnsTarget(TargetKind.SES_DKIM, str(index))
+        yield _record(f"mail-dkim-{index + 1}", f"_domainkey.{sender}", "CNAME", token, "SES signs mail")
+
+
+def _relay_records(sender: str, relay: SmtpMailSpec) -> Iterator[DnsRecord]:
+    if relay.spf_include:
+        allowed = f"v=spf1 include:{relay.spf_include} ~all"
+        yield _record("mail-spf", sender, "TXT", allowed, "the relay may send as this domain")
+    for index, (host, target) in enumerate(relay.dkim.items(), start=1):
+        yield _record(f"mail-dkim-{index}", host, "CNAME", target, "the relay signs mail")

@@ -90,7 +90,7 @@ def _storage_there(spec: InstanceSpec, row: Region) -> Iterator[Problem]:
         yield Problem(
             ("storage",),
             f"{row.name} ({row.place}) has no object storage of Linode's own",
-            f"write storage: {{provider: wasabi}}, or storage: {{provider: linode, region: {near}}} to keep media there",
+            f"write storage: {{provider: wasabi}}, or {{provider: linode, region: {near}}} to keep media there",
         )
     for path, provider, name in (
         (("storage", "region"), spec.storage.provider, spec.storage.region),
@@ -191,9 +191,10 @@ def _version(spec: InstanceSpec) -> Iterator[Problem]:
         )
     elif asked[:2] > newest[:2]:
         yield Problem(
-            ("mastodon", "version"), f"{version} is a series that this toolkit does not know; it knows {MASTODON_RELEASE.version}",
+            ("mastodon", "version"),
+            f"{version} is a series that this toolkit does not know; it knows {MASTODON_RELEASE.version}",
             "update the toolkit first: settings and migrations change between series",
-        )  # fmt: skip
+        )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

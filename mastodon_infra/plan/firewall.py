@@ -170,7 +170,7 @@ def firewall_rules(
     private = (Enforcer.CLOUD, Enforcer.HOST) if mode is NetworkMode.VPC else (Enforcer.HOST,)
     rules: list[FirewallRule] = []
     for group in groups:
-        rules.extend(_public_rules(group, front, mode, private, acme_group, groups))
+        rules.extend(_public_rules(group, groups, front=front, mode=mode, private=private, acme_group=acme_group))
         rules.extend(_ssh_rules(group, groups, jump_group, admins, private))
         rules.extend(_internal_rules(group, groups, flows, private))
         if rule := _node_metrics(group, groups, private):
@@ -180,11 +180,12 @@ def firewall_rules(
 
 def _public_rules(
     group: Group,
+    groups: tuple[Group, ...],
+    *,
     front: Front,
     mode: NetworkMode,
     private: tuple[Enforcer, ...],
     acme_group: str,
-    groups: tuple[Group, ...],
 ) -> Iterator[FirewallRule]:
     if Role.WEB not in group.roles:
         return
@@ -257,9 +258,17 @@ def _ssh_rules(
 ) -> Iterator[FirewallRule]:
     if group.name == jump_group:
         yield FirewallRule(
-            f"{group.name}-ssh", group.name, Side.PUBLIC, "tcp", SSH_PORT, SSH_PORT, admins, "administrators", "log-in, keys only",
+            f"{group.name}-ssh",
+            group.name,
+            Side.PUBLIC,
+            "tcp",
+            SSH_PORT,
+            SSH_PORT,
+            admins,
+            "administrators",
+            "log-in, keys only",
             (Enforcer.CLOUD, Enforcer.HOST),
-        )  # fmt: skip
+        )
     if group.name != jump_group or group.count.value > 1:
         jump = next(other.cidr for other in groups if other.name == jump_group)
         yield FirewallRule(

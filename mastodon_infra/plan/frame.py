@@ -14,8 +14,9 @@ from mastodon_infra.plan.budget import ConnectionBudget
 from mastodon_infra.plan.connections import connection_budget, direct_connections
 from mastodon_infra.plan.decided import Decided
 from mastodon_infra.plan.demand import demand_of
+from mastodon_infra.plan.fitting import Sizing
 from mastodon_infra.plan.nodes import Site, app_node, database_memory_mib, poolers_of, sites_of
-from mastodon_infra.plan.placement import Sizing, place, tier_of
+from mastodon_infra.plan.placement import place, tier_of
 from mastodon_infra.plan.tuning.pgbouncer import PgBouncerTuning, pooler_place
 from mastodon_infra.plan.tuning.postgres import PostgresTuning, tune_postgres
 from mastodon_infra.plan.tuning.redis import tune_redis

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mastodon_infra.model.role import Role
 from mastodon_infra.model.services import MediaFront, PoolerPlace
 from mastodon_infra.plan import memory, naming
 from mastodon_infra.plan.addressing import node_address
 from mastodon_infra.plan.connections import AppNode
-from mastodon_infra.plan.placement import Sizing, group_processes, has_pgbouncer, web_tuning
+from mastodon_infra.plan.fitting import Sizing, load_of, web_tuning
+from mastodon_infra.plan.placement import group_processes
 from mastodon_infra.plan.tuning.kernel import tune_kernel
 from mastodon_infra.plan.tuning.nginx import NginxTuning, tune_nginx
 from mastodon_infra.plan.tuning.pgbouncer import PgBouncerTuning, tune_pgbouncer
@@ -41,49 +42,33 @@ def sites_of(sizing: Sizing, groups: tuple[Group, ...]) -> tuple[Site, ...]:
     roles = tuple((group.name, group.roles) for group in groups)
     node_count = sum(group.count.value for group in groups)
     streaming_nodes = sum(group.count.value for group in groups if Role.STREAMING in group.roles)
-    return tuple(
-        _site(sizing, group, ordinal, processes, streaming_nodes, node_count)
-        for group in groups
-        for ordinal, processes in enumerate(
-            deal(group_processes(group.name, roles, sizing.units), group.count.value), start=1
-        )
-    )
-
-
-def _site(
-    sizing: Sizing,
-    group: Group,
-    ordinal: int,
-    processes: tuple[SidekiqProcess, ...],
-    streaming_nodes: int,
-    node_count: int,
-) -> Site:
-    streaming = None
-    if Role.STREAMING in group.roles:
-        streaming = tune_streaming(
-            streams_peak=sizing.demand.streams_peak.value,
-            node_count=streaming_nodes,
-            vcpus=group.machine.vcpus,
-            asked=sizing.spec.streaming.processes,
-        )
-    load = memory.Load(
-        roles=group.roles,
-        machine=group.machine,
-        streaming_processes=streaming.processes.value if streaming else 0,
-        sidekiq_processes=len(processes),
-        has_pgbouncer=has_pgbouncer(group.roles, sizing.pooler),
-        redis=sizing.redis,
-        database_gib=sizing.demand.database_gib.value,
-        watched_nodes=node_count,
-    )
-    if Role.WEB in group.roles:
-        load = replace(load, web_workers=web_tuning(sizing, group.roles, load).workers.value)
-    return Site(group, ordinal, processes, streaming, load)
+    found = []
+    for group in groups:
+        streaming = None
+        if Role.STREAMING in group.roles:
+            streaming = tune_streaming(
+                streams_peak=sizing.demand.streams_peak.value,
+                node_count=streaming_nodes,
+                vcpus=group.machine.vcpus,
+                asked=sizing.spec.streaming.processes,
+            )
+        hands = deal(group_processes(group.name, roles, sizing.units), group.count.value)
+        for ordinal, processes in enumerate(hands, start=1):
+            load = load_of(
+                sizing,
+                roles=group.roles,
+                machine=group.machine,
+                streaming_processes=streaming.processes.value if streaming else 0,
+                sidekiq_processes=len(processes),
+                watched_nodes=node_count,
+            )
+            found.append(Site(group, ordinal, processes, streaming, load))
+    return tuple(found)
 
 
 def app_node(sizing: Sizing, site: Site) -> AppNode:
     """What opens database connections on the node."""
-    web = web_tuning(sizing, site.group.roles, site.load) if Role.WEB in site.group.roles else None
+    web = web_tuning(sizing, site.load) if Role.WEB in site.group.roles else None
     return AppNode(
         name=site.name,
         web_threads=web.thread_count if web else 0,
@@ -153,7 +138,7 @@ def plan_node(
             memory_mib=group.machine.memory_mib,
             shared_buffers_kib=_huge_buffers(site, database_memory_mib(site)),
         ),
-        web=web_tuning(sizing, group.roles, site.load) if Role.WEB in group.roles else None,
+        web=web_tuning(sizing, site.load) if Role.WEB in group.roles else None,
         nginx=_nginx(sizing, site, web_nodes) if Role.WEB in group.roles else None,
         streaming=site.streaming,
         sidekiq=site.sidekiq,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import count as counting
 
 from mastodon_infra.catalog.machine_types import machine_type
@@ -14,52 +13,14 @@ from mastodon_infra.errors import PlanError, Problem
 from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.model.nodes import LARGEST_GROUP
 from mastodon_infra.model.role import SINGLE_ROLES, Role
-from mastodon_infra.model.services import PoolerPlace
 from mastodon_infra.model.tier import Tier, tier_for
-from mastodon_infra.plan import memory
 from mastodon_infra.plan.addressing import group_cidr
 from mastodon_infra.plan.decided import Decided
-from mastodon_infra.plan.demand import Demand
-from mastodon_infra.plan.tuning import streaming
-from mastodon_infra.plan.tuning.redis import RedisTuning
-from mastodon_infra.plan.tuning.sidekiq import SidekiqProcess, SidekiqUnit, deal, most_ingress, processes_of
-from mastodon_infra.plan.tuning.web import WebTuning, tune_web
+from mastodon_infra.plan.fitting import Share, Sizing, Trial, Wanted, shortfall_of
+from mastodon_infra.plan.tuning.sidekiq import SidekiqProcess, SidekiqUnit, deal, processes_of
 from mastodon_infra.plan.types import Group
-from mastodon_infra.units import mib_text
 
 GENERAL_LADDER = tuple(f"g6-standard-{size}" for size in (1, 2, 4, 6, 8, 16, 20, 24, 32))
-USERS_PER_DATABASE_VCPU = 1600
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A group before it is sized: the preset or the operator's words, and what the operator fixed."""
-
-    preset: GroupPreset
-    asked_count: int | None
-    asked_type: str | None
-
-    @property
-    def name(self) -> str:
-        """The group's name."""
-        return self.preset.name
-
-    @property
-    def roles(self) -> tuple[Role, ...]:
-        """What its nodes do."""
-        return self.preset.roles
-
-
-@dataclass(frozen=True, slots=True)
-class Sizing:
-    """What sizing a group needs to know."""
-
-    spec: InstanceSpec
-    demand: Demand
-    units: tuple[SidekiqUnit, ...]
-    redis: RedisTuning
-    pooler: PoolerPlace
-    tier: Tier
 
 
 def tier_of(spec: InstanceSpec) -> Tier:
@@ -94,13 +55,19 @@ def _own_preset(name: str, roles: tuple[Role, ...]) -> GroupPreset:
 def place(sizing: Sizing) -> tuple[Group, ...]:
     """Size every group. Raises PlanError with every group that cannot be made to fit."""
     wanted = wanted_groups(sizing.spec)
-    watched = _watched_estimate(sizing, wanted)
-    groups, problems = [], []
+    roles = tuple((one.name, one.roles) for one in wanted)
+    groups: list[Group] = []
+    problems: list[Problem] = []
     blocks: dict[Role, Iterator[int]] = {}
     for one in wanted:
         block = next(blocks.setdefault(one.roles[0], counting()))
+        share = Share(
+            sidekiq=group_processes(one.name, roles, sizing.units),
+            streaming_elsewhere=_streaming_elsewhere(wanted, one),
+            watched_nodes=_watched_nodes(sizing, wanted),
+        )
         try:
-            groups.append(_size(sizing, wanted, one, block, watched))
+            groups.append(_size(sizing, one, share, block))
         except PlanError as error:
             problems.extend(error.problems)
     if problems:
@@ -108,28 +75,29 @@ def place(sizing: Sizing) -> tuple[Group, ...]:
     return tuple(groups)
 
 
-def _watched_estimate(sizing: Sizing, wanted: tuple[Wanted, ...]) -> int:
-    """Nodes that monitoring will watch, near enough for its memory: asked counts, or one per 2,500 users."""
-    return sum(
-        one.asked_count or (1 if one.preset.growth is Growth.UP else 1 + sizing.demand.users.value // 5000)
-        for one in wanted
-    )
+def _watched_nodes(sizing: Sizing, wanted: tuple[Wanted, ...]) -> int:
+    """Nodes that monitoring will watch, near enough for its memory: asked counts, or one per 5,000 users."""
+    guess = 1 + sizing.demand.users.value // 5000
+    return sum(one.asked_count or (1 if one.preset.growth is Growth.UP else guess) for one in wanted)
 
 
-def _size(sizing: Sizing, wanted: tuple[Wanted, ...], one: Wanted, block: int, watched: int) -> Group:
+def _streaming_elsewhere(wanted: tuple[Wanted, ...], one: Wanted) -> int:
+    return sum(other.asked_count or 1 for other in wanted if Role.STREAMING in other.roles and other.name != one.name)
+
+
+def _size(sizing: Sizing, one: Wanted, share: Share, block: int) -> Group:
     """Find the first machine type and count on which the group's share of the work fits."""
-    types = (one.asked_type,) if one.asked_type else one.preset.ladder
-    shortfalls = []
-    for name in types:
+    shortfall = "no such machine type is known"
+    for name in (one.asked_type,) if one.asked_type else one.preset.ladder:
         row = machine_type(name)
         if row is None:
             continue
         for count in _counts(one):
-            shortfall = _shortfall(sizing, wanted, one, row, count, watched)
-            if shortfall is None:
+            found = shortfall_of(Trial(sizing, one, share, row, count))
+            if found is None:
                 return _group(sizing.spec, one, block, row, count)
-        shortfalls.append(shortfall or "")
-    raise PlanError([_too_small(one, shortfalls[-1] if shortfalls else "no machine type is known")])
+            shortfall = found
+    raise PlanError([_too_small(one, shortfall)])
 
 
 def _counts(one: Wanted) -> range:
@@ -138,98 +106,6 @@ def _counts(one: Wanted) -> range:
     if one.preset.growth is Growth.UP:
         return range(1, 2)
     return range(one.preset.at_least, LARGEST_GROUP + 1)
-
-
-def _shortfall(
-    sizing: Sizing, wanted: tuple[Wanted, ...], one: Wanted, row: MachineType, count: int, watched: int
-) -> str | None:
-    """What does not fit on ``count`` machines of the type, in words; None when all does."""
-    fullest = fullest_load(sizing, wanted, one, row, count, watched)
-    is_computed = one.asked_count is None
-    missing = memory.shortfall_mib(fullest)
-    if missing:
-        return f"{row.name} has {mib_text(row.memory_mib)}, and {mib_text(missing)} more are needed"
-    if is_computed and one.preset.growth is Growth.OUT:
-        if Role.WEB in one.roles and _web_threads(sizing, one, fullest) * count < sizing.demand.puma_threads.value:
-            return f"{count} nodes have too few Puma threads"
-        processes = _share_of_sidekiq(sizing, wanted, one)
-        ingress = sum(process.is_ingress for process in processes)
-        if -(-ingress // count) > most_ingress(row.vcpus):
-            return f"{count} nodes have too few processors for {ingress} ingress processes"
-        if one.roles == (Role.STREAMING,):
-            needed = streaming.processes_needed(sizing.demand.streams_peak.value)
-            if -(-needed // count) > row.vcpus:
-                return f"{count} nodes have too few processors for {needed} streaming processes"
-    is_dedicated_database = one.roles == (Role.POSTGRES,)
-    if is_dedicated_database and one.asked_type is None:
-        needed_vcpus = -(-sizing.demand.users.value // USERS_PER_DATABASE_VCPU)
-        if row.vcpus < needed_vcpus:
-            return f"{row.name} has {row.vcpus} processors, and {needed_vcpus} are needed"
-    return None
-
-
-def fullest_load(
-    sizing: Sizing, wanted: tuple[Wanted, ...], one: Wanted, row: MachineType, count: int, watched: int
-) -> memory.Load:
-    """The load of the group's fullest node: the first, which gets the odd processes."""
-    processes = deal(_share_of_sidekiq(sizing, wanted, one), count)[0]
-    load = memory.Load(
-        roles=one.roles,
-        machine=row,
-        streaming_processes=streaming_tuning(sizing, one.roles, row, _streaming_nodes(wanted, one, count)),
-        sidekiq_processes=len(processes),
-        has_pgbouncer=has_pgbouncer(one.roles, sizing.pooler),
-        redis=sizing.redis,
-        database_gib=sizing.demand.database_gib.value,
-        watched_nodes=watched,
-    )
-    if Role.WEB in one.roles:
-        load = replace(load, web_workers=web_tuning(sizing, one.roles, load).workers.value)
-    return load
-
-
-def streaming_tuning(sizing: Sizing, roles: tuple[Role, ...], row: MachineType, node_count: int) -> int:
-    """Streaming processes on a node of a group that has the role; 0 elsewhere."""
-    if Role.STREAMING not in roles:
-        return 0
-    return streaming.tune_streaming(
-        streams_peak=sizing.demand.streams_peak.value,
-        node_count=node_count,
-        vcpus=row.vcpus,
-        asked=sizing.spec.streaming.processes,
-    ).processes.value
-
-
-def has_pgbouncer(roles: tuple[Role, ...], pooler: PoolerPlace) -> bool:
-    """Whether a node with these roles runs a pooler."""
-    if pooler is PoolerPlace.DATABASE_NODE:
-        return Role.POSTGRES in roles
-    return pooler is PoolerPlace.APP_NODES and bool(set(roles) & {Role.WEB, Role.STREAMING, Role.SIDEKIQ})
-
-
-def web_tuning(sizing: Sizing, roles: tuple[Role, ...], load: memory.Load) -> WebTuning:
-    """Puma's shape on a node with this load."""
-    return tune_web(
-        vcpus=load.machine.vcpus,
-        free_mib=memory.free_for_web(replace(load, web_workers=None)),
-        is_shared=bool(set(roles) - {Role.WEB, Role.STREAMING}),
-        asked_workers=sizing.spec.web.workers,
-        asked_threads=sizing.spec.web.threads,
-    )
-
-
-def _web_threads(sizing: Sizing, one: Wanted, load: memory.Load) -> int:
-    return web_tuning(sizing, one.roles, load).thread_count
-
-
-def _streaming_nodes(wanted: tuple[Wanted, ...], one: Wanted, count: int) -> int:
-    others = sum(other.asked_count or 1 for other in wanted if Role.STREAMING in other.roles and other.name != one.name)
-    return count + others
-
-
-def _share_of_sidekiq(sizing: Sizing, wanted: tuple[Wanted, ...], one: Wanted) -> tuple[SidekiqProcess, ...]:
-    """Processes that the group runs."""
-    return group_processes(one.name, tuple((other.name, other.roles) for other in wanted), sizing.units)
 
 
 def group_processes(

@@ -88,7 +88,7 @@ def plan_backups(spec: InstanceSpec, *, slug: str, region: str, demand: Demand) 
     """Weekly full, daily differential, WAL all the time."""
     provider = spec.backups.provider or spec.storage.provider
     store = object_store(provider)
-    days = spec.backups.retention_days
+    days, is_asked = spec.backups.retention_days, "retention_days" in spec.backups.model_fields_set
     stored = demand.database_gib.value * (1 + ceil_div(days, 7)) * 2 // 3
     return BackupPlan(
         is_enabled=spec.backups.enabled,
@@ -97,7 +97,11 @@ def plan_backups(spec: InstanceSpec, *, slug: str, region: str, demand: Demand) 
         endpoint=dict(store.regions)[region] if store else "",
         bucket=spec.backups.bucket or f"{slug}-backup",
         retention_days=Decided(
-            days, "any moment of so many days can be restored", ASKED if days != 14 else JUDGEMENT, "days"
+            days,
+            "any moment of so many days can be restored",
+            ASKED if is_asked else JUDGEMENT,
+            "days",
+            asked=is_asked,
         ),
         full_schedule=Decided("Sun *-*-* 01:30:00 UTC", "weekly, when few people are up in most places", JUDGEMENT),
         differential_schedule=Decided("Mon..Sat *-*-* 01:30:00 UTC", "on the days between", JUDGEMENT),

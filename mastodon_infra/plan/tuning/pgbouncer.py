@@ -65,7 +65,8 @@ def tune_pgbouncer(
         port=Decided(PORT, "PgBouncer's own port", MASTODON_DOCS),
         default_pool_size=Decided(
             share,
-            "2 per database processor and 10, shared by all poolers; or a quarter of its clients, as long as all poolers stay under 320",
+            "2 per database processor and 10, shared by all poolers; or a quarter of its clients, "
+            "as long as all poolers stay under 320",
             JUDGEMENT,
             "connections",
             (

@@ -16,6 +16,7 @@ STEP_MIB = 64
 CACHE_LEAST_MIB = 64
 CACHE_MOST_MIB = 1024
 USERS_PER_CACHE_MIB = 20
+KEEPS_SNAPSHOTS = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def tune_redis(*, demand_mib: Decided[int], users: int) -> RedisTuning:
             ),
             Decided("yes", "a restart must lose no job", REDIS),
             Decided("everysec", "at most one second of jobs is lost in a power cut", REDIS),
-            Decided(True, "snapshots beside the append-only file", REDIS),
+            Decided(KEEPS_SNAPSHOTS, "snapshots beside the append-only file", REDIS),
         ),
         cache=RedisInstance(
             "cache",
@@ -77,6 +78,6 @@ def tune_redis(*, demand_mib: Decided[int], users: int) -> RedisTuning:
             Decided("allkeys-lru", "the cache may forget what is used least", MASTODON_DOCS),
             Decided("no", "a cache needs no persistence", MASTODON_DOCS),
             Decided("no", "a cache needs no persistence", MASTODON_DOCS),
-            Decided(False, "a cache needs no persistence", MASTODON_DOCS),
+            Decided(not KEEPS_SNAPSHOTS, "a cache needs no persistence", MASTODON_DOCS),
         ),
     )

@@ -117,6 +117,7 @@ def derived_units(users: int) -> tuple[SidekiqUnit, ...]:
             ),
         )
     busy = tuple(_busy_unit(queue, users) for queue in SIDEKIQ_THREADS_PER_10000)
+    quiet: tuple[SidekiqUnit, ...]
     if users <= Tier.MEDIUM.monthly_active_users:
         quiet = (
             _unit(
