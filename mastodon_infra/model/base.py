@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 class Closed(BaseModel):
     """A frozen model that refuses unknown keys. Words are read leniently, numbers and switches are not."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 PositiveCount = Annotated[int, Field(strict=True, ge=1)]

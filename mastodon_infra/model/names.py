@@ -7,6 +7,7 @@ import binascii
 import ipaddress
 import re
 import struct
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -103,16 +104,23 @@ def _ssh_key(text: str) -> str:
     return text
 
 
-def pattern(expression: str, what: str) -> AfterValidator:
+@dataclass(frozen=True, slots=True)
+class Matches:
     """A validator for a whole-string pattern, described to the operator by ``what``."""
-    compiled = re.compile(expression)
 
-    def check(text: str) -> str:
-        if not compiled.fullmatch(text):
-            raise refusal(f"{text!r} is not {what}")
+    expression: str
+    what: str
+
+    def __call__(self, text: str) -> str:
+        """Give the text back, or refuse it."""
+        if not re.fullmatch(self.expression, text):
+            raise refusal(f"{text!r} is not {self.what}")
         return text
 
-    return AfterValidator(check)
+
+def pattern(expression: str, what: str) -> AfterValidator:
+    """The annotation for a string that must match a pattern as a whole."""
+    return AfterValidator(Matches(expression, what))
 
 
 Domain = Annotated[str, AfterValidator(_domain), Field(examples=["social.example"])]
@@ -143,6 +151,15 @@ Handle = Annotated[
     pattern(r"[A-Za-z0-9_]{1,30}", "a Mastodon user name: up to 30 letters, digits and underscores, without @"),
 ]
 """A Mastodon user name."""
+
+RecordName = Annotated[
+    str,
+    pattern(
+        r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)+",
+        "the name of a DNS record, such as s1._domainkey.social.example",
+    ),
+]
+"""The full name of a DNS record, which may have underscores where a host name may not."""
 
 RelayLogin = Annotated[
     str,

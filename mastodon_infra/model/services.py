@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mastodon_infra.model.base import Closed, Switch
-from mastodon_infra.model.names import BucketName, Domain, Email, RegionName, RelayLogin
+from mastodon_infra.model.names import BucketName, Domain, Email, RecordName, RegionName, RelayLogin
 
 
 class StorageProvider(StrEnum):
@@ -107,7 +107,7 @@ class SmtpMailSpec(Closed):
         description="The domain that the relay asks you to include in SPF.",
         examples=["spf.relay.example"],
     )
-    dkim: dict[Domain, Domain] = Field(
+    dkim: dict[RecordName, RecordName] = Field(
         default_factory=dict, description="DKIM CNAME records that the relay asks for: name to target."
     )
 

@@ -74,7 +74,7 @@ def _region_can(spec: InstanceSpec, row: Region) -> Iterator[Problem]:
     if spec.network.mode is NetworkMode.VPC and not row.can(Capability.VPC):
         yield Problem(
             ("network", "mode"),
-            f"{where} has no VPC in its row of {row.as_of}",
+            f"{where} has no VPC (as of {row.as_of})",
             "leave it out for a VLAN, or choose a region that has one",
         )
     if spec.network.mode is NetworkMode.VLAN and not row.can(Capability.VLAN):
@@ -141,7 +141,8 @@ def _group_names(spec: InstanceSpec) -> Iterator[Problem]:
                 yield Problem(
                     ("nodes", name, "count"),
                     f"{group.count} nodes, but in a {tier} instance {name} holds data and lives on exactly one",
-                    "a larger machine_type, or size: medium, which splits the roles",
+                    "set count: 1 and a larger machine_type"
+                    + (", or size: medium, which splits the roles" if len(known) == 1 else ""),
                 )
     workers = own and [name for name in own if Role.SIDEKIQ in (spec.nodes[name].roles or ())]
     able = workers or [preset.name for preset in TIER_GROUPS[tier] if Role.SIDEKIQ in preset.roles]
@@ -186,8 +187,8 @@ def _version(spec: InstanceSpec) -> Iterator[Problem]:
     if asked < least:
         yield Problem(
             ("mastodon", "version"),
-            f"{version} is older than {MASTODON_MINIMUM.version}: {MASTODON_MINIMUM.title}",
-            f"use {MASTODON_RELEASE.version}",
+            f"{version} is older than {MASTODON_MINIMUM.version}, the oldest that can be installed",
+            f"use {MASTODON_RELEASE.version}; an interrupted migration of older ones could not be run again",
         )
     elif asked[:2] > newest[:2]:
         yield Problem(

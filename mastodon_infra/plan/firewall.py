@@ -348,12 +348,12 @@ def _merged(rules: list[FirewallRule]) -> Iterator[FirewallRule]:
 
 
 def listeners(
-    *, groups: tuple[Group, ...], flows: tuple[Flow, ...], rules: tuple[FirewallRule, ...]
+    *, groups: tuple[Group, ...], flows: tuple[Flow, ...], rules: tuple[FirewallRule, ...], pooler: PoolerPlace
 ) -> tuple[Listener, ...]:
     """Every port that a process listens on, and how far: private or public exactly where a rule opens it."""
     found: dict[tuple[str, str, int], Listener] = {}
     for group in groups:
-        for process, first, last in _ports_of(group, flows):
+        for process, first, last in _ports_of(group, flows, pooler):
             sides = {
                 rule.side
                 for rule in rules
@@ -364,13 +364,15 @@ def listeners(
     return tuple(found.values())
 
 
-def _ports_of(group: Group, flows: tuple[Flow, ...]) -> Iterator[tuple[str, int, int]]:
+def _ports_of(group: Group, flows: tuple[Flow, ...], pooler: PoolerPlace) -> Iterator[tuple[str, int, int]]:
     yield "sshd", SSH_PORT, SSH_PORT
     yield "node-exporter", NODE_EXPORTER_PORT, NODE_EXPORTER_PORT
     if Role.WEB in group.roles:
         yield "nginx", HTTP_PORT, HTTP_PORT
         yield "nginx", HTTPS_PORT, HTTPS_PORT
         yield "puma", web.PORT, web.PORT
+    if pooler is PoolerPlace.APP_NODES and set(APP) & set(group.roles):
+        yield "pgbouncer", pgbouncer.PORT, pgbouncer.PORT
     if Role.MONITORING in group.roles:
         yield "prometheus", PROMETHEUS_PORT, PROMETHEUS_PORT
         yield "alertmanager", ALERTMANAGER_PORT, ALERTMANAGER_PORT

@@ -76,4 +76,4 @@ def plan_openings(
         admins=spec.allowed_networks,
         acme_group=frame.group(Role.WEB).name,
     )
-    return rules, listeners(groups=frame.groups, flows=flows, rules=rules)
+    return rules, listeners(groups=frame.groups, flows=flows, rules=rules, pooler=frame.pooler.value)

@@ -52,7 +52,7 @@ class Document:
 
     name: str
     text: str
-    data: object
+    data: Any
     lines: Mapping[Path, int]
     found: tuple[Found, ...]
     root: Node | None

@@ -27,7 +27,7 @@ def block_lines(data: Mapping[str, object], *, indent: int) -> list[str]:
 
 def flow(data: object) -> str:
     """The data in one line, for a place inside brackets."""
-    return json.dumps(_jsonable(data), ensure_ascii=False)
+    return _escaped(json.dumps(_jsonable(data), ensure_ascii=False))
 
 
 def _entry(lines: list[str], head: str, value: object, indent: int) -> None:
@@ -60,7 +60,12 @@ def _scalar(value: object) -> str:
     value = _jsonable(value)
     if isinstance(value, str) and _BARE.fullmatch(value) and value.lower() not in _READ_AS_SOMETHING_ELSE:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return _escaped(json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(text: str) -> str:
+    """Quoted text with every invisible character as an escape that YAML knows; JSON lets some of them through."""
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in text)
 
 
 def _jsonable(value: object) -> object:

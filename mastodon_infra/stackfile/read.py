@@ -50,7 +50,7 @@ def parse_stack(text: str, *, name: str) -> StackFile:
     if _has_instance(document):
         inside = [entry.problem.path for entry in document.found]
         doubted = [path[2:] for path in inside if path[:2] == INSTANCE_PATH and len(path) > len(INSTANCE_PATH)]
-        verdict = judge(_instance(document), doubted=doubted)
+        verdict = judge(document.data["config"][INSTANCE_KEY], doubted=doubted)
         spec = verdict.spec
         found += [Found(document.line((*INSTANCE_PATH, *problem.path)), problem) for problem in verdict.problems]
     if found or spec is None:
@@ -110,12 +110,6 @@ def _has_instance(document: Document) -> bool:
 
 def _is_secure(value: object) -> bool:
     return isinstance(value, dict) and set(value) == {"secure"}
-
-
-def _instance(document: Document) -> object:
-    data = document.data
-    assert isinstance(data, dict)
-    return data["config"][INSTANCE_KEY]
 
 
 def _located(found: list[Found], name: str) -> list[Problem]:

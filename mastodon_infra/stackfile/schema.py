@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -13,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from mastodon_infra.model.instance import InstanceSpec
+from mastodon_infra.model.names import Matches
 from mastodon_infra.stackfile.names import INSTANCE_KEY, SECRETS
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -49,9 +48,8 @@ class _Generator(GenerateJsonSchema):
 
 
 def _pattern(validator: Callable[..., object]) -> str:
-    compiled = inspect.getclosurevars(validator).nonlocals.get("compiled")
-    if isinstance(compiled, re.Pattern):
-        return f"^({compiled.pattern})$"
+    if isinstance(validator, Matches):
+        return f"^({validator.expression})$"
     name = getattr(validator, "__name__", "")
     if name not in _PATTERNS:
         raise UnknownValidatorError(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mastodon_infra.errors import Path
@@ -22,7 +22,7 @@ class Shape:
         examples: Right values.
     """
 
-    ways: tuple[Mapping[str, Any], ...]
+    ways: tuple[Mapping[str, Any], ...] = field(repr=False)
     description: str = ""
     examples: tuple[Any, ...] = ()
 

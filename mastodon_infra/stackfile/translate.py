@@ -71,16 +71,14 @@ def translated(error: ErrorDetails, data: object) -> Slip | None:
     value = _value_at(path, data)
     if _is_echo(error, value):
         return None
-    kind = "enum" if is_key and error["type"] == "literal_error" else error["type"]
+    kind = error["type"]
     shape = shape_at(path[:-1], data) if is_key and isinstance(path[-1], str) else shape_at(path, data)
     seen = path[-1] if is_key and isinstance(path[-1], str) else value
     above = shape_at(path[:-1], data)
     is_required = above is not None and bool(path) and path[-1] in above.required(_value_at(path[:-1], data))
     case = _Case(kind, path, seen, shape, error.get("ctx") or {}, is_required)
     message, hint = _SENTENCES.get(kind, _wrong_kind)(case)
-    place = path
-    if kind.startswith("union_tag"):
-        place = (*path, "provider")
+    place = (*path, "provider") if kind.startswith("union_tag") else path
     return Slip(Problem(place, clipped(message, _LONGEST_MESSAGE), hint), path, is_key=is_key)
 
 
@@ -120,7 +118,7 @@ def _is_echo(error: ErrorDetails, value: object) -> bool:
 def described(value: object) -> str:
     """A value as a sentence can name it."""
     if value is None:
-        return "nothing is written here; that"
+        return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -170,7 +168,7 @@ def _unknown_word(case: _Case) -> tuple[str, str]:
     if not isinstance(case.value, str):
         return _wrong_kind(case)
     seen = f"'{clipped(case.value)}'"
-    words = case.shape.words or case.shape.names_below() if case.shape else ()
+    words = (case.shape.words or case.shape.names_below()) if case.shape else ()
     if case.shape and case.shape.is_group and case.shape.words:
         return f"{seen} is not understood here", f"write {case.right}"
     meant = nearest(case.value, words) if plain(case.value).isalpha() else None

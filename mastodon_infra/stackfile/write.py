@@ -56,13 +56,15 @@ def replace_instance(text: str, spec_data: Mapping[str, Any], *, name: str = "th
     document = parse(text, name=name)
     wanted = in_order(spec_data)
     data = document.data
-    if data is None:
-        return _appended(text, "config:", wanted)
     outside = [
         entry
         for entry in document.found
         if entry.problem.path[:2] != INSTANCE_PATH or len(entry.problem.path) == len(INSTANCE_PATH)
     ]
+    if data is None:
+        changed = _appended(text, wanted)
+        _prove(document, changed, wanted)
+        return changed
     if outside or not isinstance(data, dict) or not isinstance(data.get("config", {}), dict | None):
         raise StackFileError("the file has problems of its own", hint="mastodon-infra check names them", where=name)
     if isinstance(data.get("config"), dict) and data["config"].get(INSTANCE_KEY) == wanted:
@@ -76,7 +78,7 @@ def _spliced(document: Document, wanted: dict[str, Any]) -> str:
     text, newline = document.text, _newline(document.text)
     found = _entry(document.root, "config")
     if found is None:
-        return _appended(text, "config:", wanted)
+        return _appended(text, wanted)
     key, config = found
     instance = _entry(config, INSTANCE_KEY)
     if instance is not None:
@@ -97,7 +99,8 @@ def _exchanged(text: str, key: Any, value: Any, wanted: dict[str, Any], *, is_fl
     """Put the wanted value behind the key, in the form of its surroundings."""
     start, end = _value_span(text, key, value)
     if is_flow:
-        return f"{text[:start]} {flow(wanted)}{text[end:]}"
+        colon = text.index(":", key.end_mark.index) + 1
+        return f"{text[:colon]} {flow(wanted)}{text[_end(value, text, colon) :]}"
     newline = _newline(text)
     block = newline.join(block_lines(wanted, indent=key.start_mark.column + _STEP))
     return f"{text[:start]}{newline}{block}{text[end:]}"
@@ -106,27 +109,26 @@ def _exchanged(text: str, key: Any, value: Any, wanted: dict[str, Any], *, is_fl
 def _value_span(text: str, key: Any, value: Any) -> tuple[int, int]:
     """What is cut out for a new value: from behind the colon, or behind the comment on the colon's line, to the end."""
     colon = text.index(":", key.end_mark.index) + 1
-    end = max(colon, _end(value, text))
+    end = _end(value, text, colon)
     line_end = _line_end(text, colon)
     is_below = value.start_mark.index > line_end or _is_nothing(value)
     start = line_end if is_below and not value.anchor else colon
     return start, max(start, end)
 
 
-def _end(node: Any, text: str) -> int:
+def _end(node: Any, text: str, colon: int) -> int:
     """Where the last character of a node stands; the parser's own mark lies behind the comments that follow a block."""
-    start = int(node.start_mark.index)
     while isinstance(node.value, list) and node.value and not node.flow_style:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
     end = int(node.end_mark.index)
     if _is_nothing(node):
-        kept = text[start:end].splitlines(keepends=True)
+        kept = text[colon:end].splitlines(keepends=True)
         while kept and (not kept[-1].strip() or kept[-1].lstrip().startswith("#")):
             kept.pop()
-        return start + len("".join(kept).rstrip())
+        return colon + len("".join(kept).rstrip())
     if getattr(node, "style", None) in {"|", ">"}:
-        return start + len(text[start:end].rstrip())
+        return len(text[:end].rstrip())
     return end
 
 
@@ -139,10 +141,10 @@ def _block(wanted: dict[str, Any], column: int, newline: str) -> str:
     return newline.join([f"{INSTANCE_KEY}:", *block_lines(wanted, indent=column + _STEP)])
 
 
-def _appended(text: str, head: str, wanted: dict[str, Any]) -> str:
+def _appended(text: str, wanted: dict[str, Any]) -> str:
     newline = _newline(text)
     gap = "" if not text.strip("\ufeff") or text.endswith("\n") else newline
-    return f"{text}{gap}{head}{newline}{' ' * _STEP}{_block(wanted, _STEP, newline)}{newline}"
+    return f"{text}{gap}config:{newline}{' ' * _STEP}{_block(wanted, _STEP, newline)}{newline}"
 
 
 def _entry(node: Node | None, key: str) -> tuple[Any, Any] | None:

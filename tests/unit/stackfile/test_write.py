@@ -1,4 +1,3 @@
-import os
 import stat
 
 import pytest
@@ -76,15 +75,14 @@ class TestNewFile:
 
     def test_secrets_stand_beside_the_instance(self):
         text = stack_text(DATA, secrets={"mastodon-infra:smtpPassword": "v1:abc="}, comment="Ours.")
-        assert text.endswith(
-            '    mail: none\n  mastodon-infra:smtpPassword:\n    secure: "v1:abc="\n'
-        ) or text.endswith("    mail: none\n  mastodon-infra:smtpPassword:\n    secure: v1:abc=\n")
+        assert text.endswith("    mail: none\n  mastodon-infra:smtpPassword:\n    secure: v1:abc=\n")
         assert text.splitlines()[1] == "# Ours."
 
 
 WORDS = st.sampled_from(
     ["yes", "no", "on", "off", "y", "n", "true", "null", "~", "", "010", "0x1f", "1e3", "1_000", ".inf", "-", "- a",
-     "a: b", "a #b", "#a", "@a", "*a", "&a", "!a", "{a", "[a", "'a", '"a', "a\nb", "\u2028", "\u0085", "\ufeff", "\x07", "::/0",
+     "a: b", "a #b", "#a", "@a", "*a", "&a", "!a", "{a", "[a", "'a", '"a', "a\nb", "\u2028", "\u0085", "\ufeff", "\x07",
+     "::/0", "---", "...", "--- a", "%YAML",
      "2022-11-05", "1:30", "<<", "=", "a:", " a", "a ", "%a", "`a", "|", ">", "?", "? a", "v1:c2FsdA==", "Grüße", "😀"]
 )  # fmt: skip
 TEXTS = WORDS | st.text(max_size=10)
@@ -125,26 +123,27 @@ class TestReplace:
         "text",
         [
             "", "# nothing yet\n", "# no line end", "encryptionsalt: v1:x=\n", "encryptionsalt: v1:x=", "config:\n",
-            "config: {}\n", "config:   # later\nencryptionsalt: v1:x=\n", "config: {a:b: 1, c:d: {secure: x}}\n", "config:\n  a:b: 1\n",
-            "config:\n    a:b: 1\nx: 1\n", "config: {mastodon-infra:instance: {domain: x}, a:b: 1} # all\n",
+            "config: {}\n", "config:   # later\nencryptionsalt: v1:x=\n", "config:\n  a:b: 1\n",
+            "config: {a:b: 1, c:d: {secure: x}}\n", "config: {mastodon-infra:instance: {domain: x}, a:b: 1} # all\n",
+            "config: {a:b: 1, mastodon-infra:instance: }\n", "config:\n    a:b: 1\nx: 1\n",
             "config:\n  mastodon-infra:instance: {domain: x} # here\n  a:b: 1\n",
             "config:\n  mastodon-infra:instance:\n  a:b: 1\n", "config:\n  mastodon-infra:instance:\n",
+            "config:\n  mastodon-infra:instance: # c\n    # d", "config:\n  mastodon-infra:instance:",
             "config:\n  mastodon-infra:instance: |\n    text\n    # text\n\n  # comment\n  a:b: 1\n",
             "config:\n  mastodon-infra:instance:\n    a: >-\n      folded\n\n\n# c\nx: 1",
-            "config:\n  \"mastodon-infra:instance\" :\n    domain: x\n  'a:b': 1\n", "\ufeffconfig:\n  mastodon-infra:instance: 3\n",
-            "---\nconfig:\n  mastodon-infra:instance: null\n...\n", "config:\n  ? mastodon-infra:instance\n  : domain: x\n",
+            "config:\n  mastodon-infra:instance:\n    - a\n    -\n  # c\n  a:b: 1\n",
+            "config:\n  \"mastodon-infra:instance\" :\n    domain: x\n  'a:b': 1\n",
+            "\ufeffconfig:\n  mastodon-infra:instance: 3\n", "---\nconfig:\n  mastodon-infra:instance: null\n...\n",
+            "config: !!map\n  mastodon-infra:instance: 3\n",
+            "config:\n  ? mastodon-infra:instance\n  : domain: x\n",
             "config:\n  mastodon-infra:instance:\n    domain: 010\n    domain: x\n  a:b: 1\n",
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
-    def test_any_form_of_file_takes_a_new_instance_or_is_left_alone(self, text, newline):
+    def test_any_form_of_file_takes_a_new_instance(self, text, newline):
         text = text.replace("\n", newline)
         before = parse(text, name="x").data or {}
-        try:
-            new = replace_instance(text, OTHER)
-        except StackFileError as error:
-            assert "? mastodon-infra" in text, error  # noqa: PT017
-            return
+        new = replace_instance(text, OTHER)
         after = parse(new, name="x").data
         others = {key: value for key, value in (before.get("config") or {}).items() if key != INSTANCE_KEY}
         assert after == {**before, "config": {**others, INSTANCE_KEY: in_order(OTHER)}}
@@ -157,9 +156,11 @@ class TestReplace:
             "config:\n  a:b: &x {domain: y}\n  mastodon-infra:instance: *x\n",
             "config:\n  mastodon-infra:instance: &x {domain: y}\n  a:b: *x\n",
             "config:\n  mastodon-infra:instance:\n    owner: &x {a: b}\n  a:b: *x\n",
+            "null\n",
+            "{encryptionsalt: v1:x=}\n",
         ],
     )
-    def test_an_instance_that_other_keys_hang_on_is_left_alone(self, text):
+    def test_an_instance_that_is_woven_into_the_file_is_left_alone(self, text):
         with pytest.raises(StackFileError, match="cannot be exchanged"):
             replace_instance(text, DATA)
 
@@ -208,7 +209,7 @@ class TestSave:
         path = tmp_path / "Pulumi.aus.yaml"
         save(path, "a: 1\r\n")
         assert path.read_bytes() == b"a: 1\r\n"
-        assert os.listdir(tmp_path) == ["Pulumi.aus.yaml"]
+        assert list(tmp_path.iterdir()) == [path]
         assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~write._umask()
 
     def test_an_old_file_keeps_its_mode(self, tmp_path):
@@ -236,7 +237,7 @@ class TestSave:
         def refuse(*_args, **_kwargs):
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(write.tempfile, "mkstemp", refuse)
+        monkeypatch.setattr("tempfile.mkstemp", refuse)
         with pytest.raises(StackFileError, match="cannot be written to: Permission denied"):
             save(tmp_path / "Pulumi.aus.yaml", "new")
 
@@ -247,13 +248,14 @@ class TestSave:
         def refuse(*_args):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(write.os, "fsync", refuse)
+        monkeypatch.setattr("os.fsync", refuse)
         with pytest.raises(StackFileError, match="No space left"):
             save(path, "new")
-        assert (path.read_text(), os.listdir(tmp_path)) == ("old", ["Pulumi.aus.yaml"])
+        assert (path.read_text(), list(tmp_path.iterdir())) == ("old", [path])
 
 
 def test_words_amounts_and_models_become_plain_data():
     spec = parse_stack(stack_text({**DATA, "funding": {"reserve_usd": 10.5}}), name="x").spec
-    assert plain_data(spec)["funding"] == {"reserve_usd": 10.5}
-    assert type(plain_data(spec)["size"]) is str
+    data = in_order({"spec": plain_data(spec)})["spec"]
+    assert data["funding"] == {"reserve_usd": 10.5}
+    assert type(data["size"]) is str
