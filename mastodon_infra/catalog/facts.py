@@ -58,16 +58,16 @@ def stale_rows(today: date, days: int = FRESH_DAYS) -> tuple[tuple[str, Row], ..
 def describe(row: Row) -> str:
     """A fact in one line: what it says, where it was read and when, and whether that is sure."""
     doubt = "" if row.confirmed else ", unconfirmed"
-    return f"{row.name}: {_words(row)} ({row.source.key}, {row.as_of.isoformat()}{doubt})"
+    return f"{row.name}: {words(row)} ({row.source.key}, {row.as_of.isoformat()}{doubt})"
 
 
 @singledispatch
-def _words(row: Row) -> str:
+def words(row: Row) -> str:
     """What the row says; each kind of row registers its own sentence."""
     raise TypeError(f"no words for a row of type {type(row).__name__}")
 
 
-@_words.register
+@words.register
 def _(row: MachineType) -> str:
     return (
         f"{row.family}, {row.vcpus} vCPU, {mib_text(row.memory_mib)}, {row.disk_gib} GiB disk, "
@@ -75,13 +75,13 @@ def _(row: MachineType) -> str:
     )
 
 
-@_words.register
+@words.register
 def _(row: Region) -> str:
     surcharge = "" if row.price_factor == 1 else f", machines cost {row.price_factor} times the list"
     return f"{row.place} ({row.country.upper()}), {', '.join(sorted(row.capabilities))}{surcharge}"
 
 
-@_words.register
+@words.register
 def _(row: ObjectStore) -> str:
     kept = f", kept at least {row.minimum_days} days" if row.minimum_days else ""
     return (
@@ -90,23 +90,23 @@ def _(row: ObjectStore) -> str:
     )
 
 
-@_words.register
+@words.register
 def _(row: StorageRate) -> str:
     return f"${row.price_usd_gb_month} per GB and month, egress ${row.price_usd_egress_gb} per GB"
 
 
-@_words.register
+@words.register
 def _(row: MailProvider) -> str:
     price = "price not known" if row.price_usd_1000 is None else f"{usd(row.price_usd_1000)} per 1000"
     return f"{row.title}, {row.host} port {row.port}, {price}"
 
 
-@_words.register
+@words.register
 def _(row: Price) -> str:
     return f"{row.title}, ${row.price_usd} per {row.per}"
 
 
-@_words.register
+@words.register
 def _(row: FundingFees) -> str:
     return (
         f"{row.title}, keeps {row.platform_percent} %, processing {row.processing_percent} % "
@@ -114,22 +114,22 @@ def _(row: FundingFees) -> str:
     )
 
 
-@_words.register
+@words.register
 def _(row: Limit) -> str:
     return f"{row.title}, {row.value} {row.unit}"
 
 
-@_words.register
+@words.register
 def _(row: Network) -> str:
     return f"{row.title}, {', '.join(row.prefixes)}"
 
 
-@_words.register
+@words.register
 def _(row: Version) -> str:
     return f"{row.title}, {row.version}"
 
 
-@_words.register
+@words.register
 def _(row: Series) -> str:
     return f"Mastodon {row.name}, supported " + (
         f"until {row.ends.isoformat()}" if row.ends else "without a set end"
