@@ -191,6 +191,27 @@ def _placement(spec: InstanceSpec) -> Iterator[Problem]:
             )
 
 
+def _address_blocks(spec: InstanceSpec) -> Iterator[Problem]:
+    """Addresses must not depend on the order of the file, so groups that could meet say where they are."""
+    owners: dict[tuple[Role, int], str] = {}
+    for name, group in spec.nodes.items():
+        if not group.roles:
+            continue
+        first = next(role for role in Role if role in group.roles)
+        owner = owners.setdefault((first, group.address_block), name)
+        if owner != name:
+            used = {block for role, block in owners if role is first}
+            free = next((block for block in range(16) if block not in used), None)
+            yield Problem(
+                ("nodes", name),
+                f"{owner!r} also starts with the role {first} and has address block {group.address_block}",
+                f"give {name} address_block: {free}; it is part of its addresses, so never change it later"
+                if free is not None
+                else "put more nodes into fewer groups",
+            )
+            owners[first, -1 if free is None else free] = name
+
+
 def _queues(spec: InstanceSpec) -> Iterator[Problem]:
     units = spec.sidekiq.units
     if units is None:
@@ -359,6 +380,7 @@ LAWS: tuple[Law, ...] = (
     _public_names_differ,
     _cloudflare,
     _placement,
+    _address_blocks,
     _queues,
     _unit_groups,
     _people,

@@ -30,6 +30,12 @@ class NodeGroupSpec(Closed):
         description="The Linode type; by default the smallest that fits.",
         examples=["g6-standard-4"],
     )
+    address_block: Annotated[int, Field(strict=True, ge=0, le=15)] = Field(
+        default=0,
+        description="Which of its first role's 16 address blocks the group has; groups that share a first role need "
+        "different ones. It is part of the machines' addresses: never change it later.",
+        examples=[1],
+    )
 
 
 def _weights(value: object) -> object:

@@ -161,7 +161,7 @@ class RedisSpec(Closed):
 
     volume_gib: Annotated[int, Field(strict=True, ge=0, le=16384)] | None = Field(
         default=None,
-        description="Size of the queue store's volume; by default twice its memory. 0: the machine's own disk, "
+        description="Size of the queue store's volume; by default four times its memory. 0: the machine's own disk, "
         "for disposable stacks only.",
     )
 

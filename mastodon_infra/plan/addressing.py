@@ -21,7 +21,6 @@ ROLE_BLOCK = {
 """Which /20 of the network a role owns. Part of every address in use: never renumber."""
 
 BALANCER_BLOCK = 15
-GROUPS_PER_ROLE = 16
 FIRST_HOST = 4
 """Node 1 gets .5: a VPC subnet keeps its first addresses for itself."""
 

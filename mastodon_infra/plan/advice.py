@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mastodon_infra.catalog.storage import object_store
 from mastodon_infra.model.instance import InstanceSpec
+from mastodon_infra.model.laws import dns_zone, is_under
 from mastodon_infra.model.mastodon import Registrations
 from mastodon_infra.model.role import Queue, Role
 from mastodon_infra.model.services import DnsProvider, MediaFront, NetworkMode
@@ -36,6 +37,7 @@ def notes_on(
         *_mail_notes(spec),
         *_data_notes(spec, nodes),
         *_network_notes(spec, network),
+        *_domain_notes(spec),
         *_media_notes(media),
         *_sidekiq_notes(groups, units),
         *_mastodon_notes(spec),
@@ -144,6 +146,19 @@ def _network_notes(spec: InstanceSpec, network: NetworkPlan) -> Iterator[Note]:
             "No DNS records are made for you.",
             "set those that the plan lists before the first start",
         )
+
+
+def _domain_notes(spec: InstanceSpec) -> Iterator[Note]:
+    outside = [name for name in spec.mastodon.alternate_domains if not is_under(name, dns_zone(spec))]
+    if not outside:
+        return
+    proxied = " and proxy them as well, since only Cloudflare reaches the machines" if spec.edge.proxied else ""
+    yield Note(
+        "alternate-domains-elsewhere",
+        Level.WARNING,
+        f"{', '.join(outside)}: outside the zone {dns_zone(spec)}, so no records are made for them.",
+        f"whoever serves their zones must point them here{proxied}",
+    )
 
 
 def _media_notes(media: MediaPlan) -> Iterator[Note]:

@@ -118,18 +118,17 @@ def _address_records(spec: InstanceSpec, tls: TlsPlan, web_targets: tuple[str, .
     for host in tls.names:
         if not is_under(host, zone):
             continue
-        is_proxied = proxied and host != spec.edge.streaming_domain
         for number, target in enumerate(web_targets, start=1):
-            suffix = f"-{number}" if len(web_targets) > 1 else ""
+            suffix = f"-{number}" if number > 1 else ""
             for kind, record in ((TargetKind.IPV4, "A"), (TargetKind.IPV6, "AAAA")):
                 yield DnsRecord(
                     f"{_label(host, spec)}-{record.lower()}{suffix}",
                     host,
                     record,
                     DnsTarget(kind, target),
-                    AUTOMATIC_TTL if is_proxied else TTL_SECONDS,
+                    AUTOMATIC_TTL if proxied else TTL_SECONDS,
                     None,
-                    is_proxied,
+                    proxied,
                     _purpose(host, spec),
                 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 
+from mastodon_infra.catalog.limits import VOLUME_MINIMUM
 from mastodon_infra.catalog.machine_types import MACHINE_TYPES, machine_type
 from mastodon_infra.catalog.mail import BLOCKED_PORTS, mail_provider
 from mastodon_infra.catalog.regions import REGIONS, region
@@ -161,6 +162,17 @@ def _group_names(spec: InstanceSpec) -> Iterator[Problem]:
             )
 
 
+def _volumes(spec: InstanceSpec) -> Iterator[Problem]:
+    """What the smallest volume allows."""
+    for service, size in (("postgres", spec.postgres.volume_gib), ("redis", spec.redis.volume_gib)):
+        if size is not None and 0 < size < VOLUME_MINIMUM.value:
+            yield Problem(
+                (service, "volume_gib"),
+                f"{size} GiB, and Linode's smallest volume has {VOLUME_MINIMUM.value}",
+                f"use {VOLUME_MINIMUM.value} or more, or leave it to the plan",
+            )
+
+
 def _mail_ports(spec: InstanceSpec) -> Iterator[Problem]:
     mail = spec.smtp
     if isinstance(mail, SmtpMailSpec) and mail.port in BLOCKED_PORTS:
@@ -207,4 +219,9 @@ _REGION_LAWS: tuple[Callable[[InstanceSpec, Region], Iterator[Problem]], ...] = 
     _storage_there,
     _machine_types,
 )
-_LAWS: tuple[Callable[[InstanceSpec], Iterator[Problem]], ...] = (_group_names, _mail_ports, _version)
+_LAWS: tuple[Callable[[InstanceSpec], Iterator[Problem]], ...] = (
+    _group_names,
+    _volumes,
+    _mail_ports,
+    _version,
+)

@@ -196,7 +196,7 @@ def _public_rules(
     ):
         if not front.has_balancer:
             yield FirewallRule(
-                f"{group.name}-{name}",
+                f"{group.name}/{name}",
                 group.name,
                 Side.PUBLIC,
                 "tcp",
@@ -209,7 +209,7 @@ def _public_rules(
             )
         elif mode is NetworkMode.VPC:
             yield FirewallRule(
-                f"{group.name}-{name}",
+                f"{group.name}/{name}",
                 group.name,
                 Side.PRIVATE,
                 "tcp",
@@ -222,7 +222,7 @@ def _public_rules(
             )
         else:
             yield FirewallRule(
-                f"{group.name}-{name}",
+                f"{group.name}/{name}",
                 group.name,
                 Side.PUBLIC,
                 "tcp",
@@ -236,7 +236,7 @@ def _public_rules(
     others = tuple(other.cidr for other in groups if Role.WEB in other.roles)
     if group.name == acme_group and _is_plural(groups, Role.WEB):
         yield FirewallRule(
-            f"{group.name}-acme",
+            f"{group.name}/acme",
             group.name,
             Side.PRIVATE,
             "tcp",
@@ -258,7 +258,7 @@ def _ssh_rules(
 ) -> Iterator[FirewallRule]:
     if group.name == jump_group:
         yield FirewallRule(
-            f"{group.name}-ssh",
+            f"{group.name}/ssh",
             group.name,
             Side.PUBLIC,
             "tcp",
@@ -272,7 +272,7 @@ def _ssh_rules(
     if group.name != jump_group or group.count.value > 1:
         jump = next(other.cidr for other in groups if other.name == jump_group)
         yield FirewallRule(
-            f"{group.name}-ssh-inside",
+            f"{group.name}/ssh-inside",
             group.name,
             Side.PRIVATE,
             "tcp",
@@ -296,7 +296,7 @@ def _internal_rules(
         )
         if clients:
             yield FirewallRule(
-                f"{group.name}-{flow.name}",
+                f"{group.name}/{flow.name}",
                 group.name,
                 Side.PRIVATE,
                 "tcp",
@@ -314,7 +314,7 @@ def _node_metrics(group: Group, groups: tuple[Group, ...], private: tuple[Enforc
     if watcher.name == group.name and group.count.value == 1:
         return None
     return FirewallRule(
-        f"{group.name}-metrics-node",
+        f"{group.name}/metrics-node",
         group.name,
         Side.PRIVATE,
         "tcp",

@@ -40,6 +40,7 @@ class Wanted:
     preset: GroupPreset
     asked_count: int | None
     asked_type: str | None
+    address_block: int
 
     @property
     def name(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 SERVICE_DOMAIN = "mastodon.internal"
 LONGEST_SLUG = 24
@@ -13,16 +14,25 @@ DATA_REDIS = "data-redis"
 
 
 def slug_of(domain: str) -> str:
-    """The domain as a label: dots become hyphens; a long one is cut and marked by a hash, so that two never meet."""
-    return shorten(domain.replace(".", "-").replace("--", "-"), LONGEST_SLUG)
+    """The domain as a label: dots become hyphens.
+
+    Two domains never meet: one with hyphens of its own, or too long, is marked by six hex digits of its hash.
+    """
+    slug = re.sub("-+", "-", domain.replace(".", "-"))
+    if "-" not in domain and len(slug) <= LONGEST_SLUG:
+        return slug
+    return f"{slug[: LONGEST_SLUG - 7].rstrip('-')}-{_mark(domain)}"
 
 
 def shorten(text: str, most: int) -> str:
     """Cut a name to at most ``most`` characters, keeping it unique by six hex digits of its hash."""
     if len(text) <= most:
         return text
-    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
-    return f"{text[: most - 7].rstrip('-')}-{digest}"
+    return f"{text[: most - 7].rstrip('-')}-{_mark(text)}"
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def node_name(group: str, ordinal: int) -> str:

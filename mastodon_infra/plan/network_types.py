@@ -49,7 +49,8 @@ class Side(StrEnum):
 class FirewallRule:
     """One opening: these sources may reach this port range of every node in the group.
 
-    ``sources`` are CIDR networks. ``who`` names them for people, ``purpose`` says what for.
+    ``name`` is the group and what is opened: ``web/https``. ``sources`` are CIDR networks. ``who`` names them for
+    people, ``purpose`` says what for.
     """
 
     name: str
@@ -62,6 +63,11 @@ class FirewallRule:
     who: str
     purpose: str
     enforcers: tuple[Enforcer, ...]
+
+    @property
+    def label(self) -> str:
+        """What is opened, unique within the group's firewall: ``https``."""
+        return self.name.partition("/")[2]
 
     @property
     def ports(self) -> str:

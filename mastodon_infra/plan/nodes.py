@@ -94,17 +94,17 @@ def poolers_of(sizing: Sizing, sites: tuple[Site, ...], database: Group) -> tupl
                 pooler_count=1,
             ),
         )
-    busy = [app for app in apps if app.connections]
-    every = sum(app.connections for app in busy)
+    with_one = [app for app, site in zip(apps, sites, strict=True) if site.load.has_pgbouncer]
+    every = max(1, sum(app.connections for app in with_one))
     return tuple(
         tune_pgbouncer(
             node=app.name,
             client_connections=app.connections,
             all_client_connections=every,
             database_vcpus=database.machine.vcpus,
-            pooler_count=len(busy),
+            pooler_count=len(with_one),
         )
-        for app in busy
+        for app in with_one
     )
 
 

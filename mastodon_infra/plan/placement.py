@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count as counting
-
 from mastodon_infra.catalog.machine_types import machine_type
 from mastodon_infra.catalog.rows import MachineType
 from mastodon_infra.catalog.sources import ASKED, JUDGEMENT, PUBLISHED, Source
@@ -40,6 +37,7 @@ def wanted_groups(spec: InstanceSpec) -> tuple[Wanted, ...]:
             preset,
             asked.count if (asked := spec.nodes.get(preset.name)) else None,
             asked.machine_type if asked else None,
+            asked.address_block if asked else 0,
         )
         for preset in chosen
     )
@@ -53,35 +51,31 @@ def _own_preset(name: str, roles: tuple[Role, ...]) -> GroupPreset:
 
 
 def place(sizing: Sizing) -> tuple[Group, ...]:
-    """Size every group. Raises PlanError with every group that cannot be made to fit."""
+    """Size every group. Raises PlanError with every group that cannot be made to fit.
+
+    Monitoring comes last: its memory depends on how many nodes the others have.
+    """
     wanted = wanted_groups(sizing.spec)
     roles = tuple((one.name, one.roles) for one in wanted)
-    groups: list[Group] = []
+    groups: dict[str, Group] = {}
     problems: list[Problem] = []
-    blocks: dict[Role, Iterator[int]] = {}
-    for one in wanted:
-        block = next(blocks.setdefault(one.roles[0], counting()))
+    for one in sorted(wanted, key=lambda one: Role.MONITORING in one.roles):
         share = Share(
             sidekiq=group_processes(one.name, roles, sizing.units),
             streaming_elsewhere=_streaming_elsewhere(wanted, one),
-            watched_nodes=_watched_nodes(sizing, wanted),
+            watched_nodes=sum(group.count.value for group in groups.values()) + (one.asked_count or 1),
         )
         try:
-            groups.append(_size(sizing, one, share, block))
+            groups[one.name] = _size(sizing, one, share, one.address_block)
         except PlanError as error:
             problems.extend(error.problems)
     if problems:
         raise PlanError(problems)
-    return tuple(groups)
-
-
-def _watched_nodes(sizing: Sizing, wanted: tuple[Wanted, ...]) -> int:
-    """Nodes that monitoring will watch, near enough for its memory: asked counts, or one per 5,000 users."""
-    guess = 1 + sizing.demand.users.value // 5000
-    return sum(one.asked_count or (1 if one.preset.growth is Growth.UP else guess) for one in wanted)
+    return tuple(groups[one.name] for one in wanted)
 
 
 def _streaming_elsewhere(wanted: tuple[Wanted, ...], one: Wanted) -> int:
+    """Streaming nodes that other groups have at least; fewer than there will be errs on the safe side."""
     return sum(other.asked_count or 1 for other in wanted if Role.STREAMING in other.roles and other.name != one.name)
 
 
