@@ -1,0 +1,125 @@
+"""``preview``: what would be made at the cloud, without asking it."""
+
+# ruff: noqa: PLC0415  # a verb imports what it needs when it runs, so that the others start quickly
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mastodon_infra.cli import console
+from mastodon_infra.cli.layout import Page, counted
+from mastodon_infra.cli.stacks import JsonOption, MauOption, StackArgument, StacksDirOption, stack_name
+from mastodon_infra.errors import ToolError
+
+if TYPE_CHECKING:
+    from mastodon_infra.plan.types import InstancePlan
+    from mastodon_infra.program.recorder import ResourceRecord
+
+
+PROVIDERS = "pulumi:providers:"
+"""Types of what only says how to reach a cloud; nothing is made for them."""
+
+
+def preview(
+    stack: StackArgument,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Run the program against a recorder: no account, no engine, no state.")
+    ] = False,
+    mau: MauOption = None,
+    as_json: JsonOption = False,
+    stacks_dir: StacksDirOption = None,
+) -> None:
+    """Show what would be made at the cloud: what, why, and for how much.
+
+    Example: mastodon-infra preview demo --offline
+    """
+    from mastodon_infra.cli.stacks import load, resized
+
+    if not offline:
+        raise ToolError(
+            "a preview against the real state needs Pulumi's engine and an account",
+            hint=f"without either: mastodon-infra preview {stack} --offline; with both: "
+            f"pulumi preview -s {stack_name(stack)}",
+        )
+    plan = load(stack, stacks_dir, changes=resized(mau)).plan
+    records = recorded(plan)
+    if as_json:
+        console.say_json(preview_data(plan, records))
+    else:
+        console.say(preview_text(plan, records, width=console.width(), is_plain=console.is_plain()))
+
+
+def recorded(plan: InstancePlan) -> Sequence[ResourceRecord]:
+    """What the program would register."""
+    from mastodon_infra.program.offline import preview_offline
+
+    return preview_offline(plan)
+
+
+def preview_text(plan: InstancePlan, records: Sequence[ResourceRecord], *, width: int, is_plain: bool = True) -> str:
+    """The preview as a page: what, why, cost, and every resource by type and name."""
+    from mastodon_infra.cli.plan_page import add_notes, add_summary, heading_line
+    from mastodon_infra.cli.pricing import add_lines, total_words
+    from mastodon_infra.cli.render import add_gaps
+    from mastodon_infra.cost.estimate import estimate
+
+    page = Page(width, is_plain)
+    price = estimate(plan)
+    page.heading(heading_line(plan))
+    add_summary(page, plan)
+    add_notes(page, plan.notes, title="Why")
+    page.heading(f"Cost: about {total_words(price)}")
+    add_lines(page, price)
+    page.text(f"The oldest of these prices was confirmed on {price.oldest_fact.isoformat()}.")
+    made = [record for record in records if record.is_custom and not record.type.startswith(PROVIDERS)]
+    protected = sum(record.protect for record in made)
+    page.heading(f"Resources: {counted(len(made), 'resource')} to make, {protected} protected against deletion")
+    for kind, names in _by_type(made).items():
+        page.text(f"{len(names):>3}  {kind}: {', '.join(names)}", hang=5)
+    add_gaps(page, plan)
+    return str(page)
+
+
+def resources_text(records: Sequence[ResourceRecord]) -> str:
+    """One line for each resource: type token and logical name, sorted. These names are known by the state."""
+    return "".join(f"{line}\n" for line in sorted(f"{record.type} {record.name}" for record in records))
+
+
+def _by_type(records: Sequence[ResourceRecord]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for record in records:
+        found.setdefault(_short(record.type), []).append(record.name)
+    return dict(sorted(found.items()))
+
+
+def _short(token: str) -> str:
+    """A type token as people say it: ``linode:index/instance:Instance`` is ``linode Instance``."""
+    package, _, rest = token.partition(":")
+    return f"{package} {rest.rpartition(':')[2]}"
+
+
+def preview_data(plan: InstancePlan, records: Sequence[ResourceRecord]) -> dict[str, Any]:
+    """The preview as data: the same blocks, and each resource with its inputs."""
+    from mastodon_infra.cli.plan_data import plain
+    from mastodon_infra.cli.pricing import cost_data
+    from mastodon_infra.cost.estimate import estimate
+    from mastodon_infra.render.gaps import not_rendered_yet
+
+    return {
+        "what": [
+            {
+                "node": node.name,
+                "roles": [role.value for role in node.roles],
+                "machine_type": node.machine.name,
+                "address": node.address,
+            }
+            for node in plan.nodes
+        ],
+        "why": [plain(note) for note in plan.notes],
+        "cost": cost_data(estimate(plan)),
+        "resources": [plain(record) for record in records],
+        "not_rendered_yet": [{"node": node, "text": text} for node, text in not_rendered_yet(plan)],
+    }

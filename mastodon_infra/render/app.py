@@ -1,0 +1,199 @@
+"""What the templates of Mastodon's own processes see: containers of web, streaming, sidekiq, and the first start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mastodon_infra.model.mastodon import Registrations
+from mastodon_infra.model.role import Role
+from mastodon_infra.plan.firewall import SIDEKIQ_METRICS_PORT
+from mastodon_infra.plan.tuning import sidekiq, streaming
+from mastodon_infra.render.env_values import (
+    ADMIN_ROLE,
+    APP_ROLE,
+    DATABASE,
+    POSTGRES_HOST,
+    DatabaseDoor,
+    app_door,
+    direct_door,
+    sidekiq_lines,
+    streaming_lines,
+    tasks_lines,
+    web_lines,
+)
+from mastodon_infra.render.scene import CA_PATH, Scene
+
+REGISTRATION_WORD = {
+    Registrations.OPEN: "open",
+    Registrations.APPROVED: "approved",
+    Registrations.NONE: "close",
+}
+"""What ``tootctl settings registrations`` calls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class MastodonContext:
+    """A node with any of Mastodon's processes: the image, and the database whose schema they wait for."""
+
+    image: str
+    database: str
+    role: str
+    door: DatabaseDoor
+    password: str
+    ca_path: str
+
+
+def mastodon_context(scene: Scene) -> MastodonContext:
+    """What all of Mastodon's processes on a node share."""
+    return MastodonContext(
+        image=scene.plan.mastodon.web_image,
+        database=DATABASE,
+        role=APP_ROLE,
+        door=app_door(scene.plan),
+        password=scene.wiring.postgres_app_password,
+        ca_path=CA_PATH,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PumaContext:
+    """Puma on a web node. ``exporter_*`` matter only where ``has_metrics``."""
+
+    image: str
+    environment: tuple[str, ...]
+    ca_path: str
+    memory_mib: int
+    address: str
+    port: int
+    has_metrics: bool
+    exporter_memory_mib: int
+    exporter_address: str
+    exporter_port: int
+
+
+def puma_context(scene: Scene) -> PumaContext:
+    """Puma, and the exporter of its metrics where memory allows one."""
+    memory = scene.memory_mib("puma")
+    exporter_memory = scene.memory_mib("puma-metrics")
+    has_metrics = exporter_memory is not None
+    assert memory is not None
+    return PumaContext(
+        image=scene.plan.mastodon.web_image,
+        environment=web_lines(scene),
+        ca_path=CA_PATH,
+        memory_mib=memory,
+        address=scene.address("puma"),
+        port=scene.first_port("puma"),
+        has_metrics=has_metrics,
+        exporter_memory_mib=exporter_memory or 0,
+        exporter_address=scene.address("puma-exporter") if has_metrics else "",
+        exporter_port=scene.first_port("puma-exporter") if has_metrics else 0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StreamingContext:
+    """Streaming on a node: one process a port."""
+
+    image: str
+    environment: tuple[str, ...]
+    ca_path: str
+    ports: tuple[int, ...]
+    memory_mib: int
+    open_files: int
+
+
+def streaming_context(scene: Scene) -> StreamingContext:
+    """The streaming processes of a node."""
+    tuning = scene.node.streaming
+    assert tuning is not None
+    return StreamingContext(
+        image=scene.plan.mastodon.streaming_image,
+        environment=streaming_lines(scene),
+        ca_path=CA_PATH,
+        ports=tuning.ports,
+        memory_mib=streaming.PROCESS_MIB,
+        open_files=tuning.open_files.value,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SidekiqProcessView:
+    """One sidekiq process. ``queue_words`` are what ``-q`` takes: ``default,8``, or a bare name in strict order."""
+
+    name: str
+    concurrency: int
+    queue_words: tuple[str, ...]
+    metrics_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SidekiqContext:
+    """Sidekiq on a node."""
+
+    image: str
+    environment: tuple[str, ...]
+    ca_path: str
+    processes: tuple[SidekiqProcessView, ...]
+    memory_mib: int
+    stop_timeout_seconds: int
+
+
+def sidekiq_context(scene: Scene) -> SidekiqContext:
+    """The sidekiq processes that the plan put on this node, and on no other."""
+    queues = {
+        unit.name: tuple(f"{queue},{weight}" if weight else str(queue) for queue, weight in unit.queues)
+        for unit in scene.plan.sidekiq
+    }
+    processes = tuple(
+        SidekiqProcessView(process.name, process.concurrency, queues[process.unit], port)
+        for port, process in enumerate(scene.node.sidekiq, start=SIDEKIQ_METRICS_PORT)
+    )
+    return SidekiqContext(
+        image=scene.plan.mastodon.web_image,
+        environment=sidekiq_lines(scene),
+        ca_path=CA_PATH,
+        processes=processes,
+        memory_mib=sidekiq.PROCESS_MIB,
+        stop_timeout_seconds=sidekiq.STOP_TIMEOUT.value,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderContext:
+    """The one node that does the first start."""
+
+    image: str
+    environment: tuple[str, ...]
+    ca_path: str
+    database: str
+    role: str
+    password: str
+    host: str
+    port: int
+    owner_username: str
+    owner_email: str
+    registrations: str
+
+
+def leader_context(scene: Scene) -> LeaderContext:
+    """The first start: schema, owner, registrations; straight to PostgreSQL."""
+    mastodon, door = scene.plan.mastodon, direct_door()
+    return LeaderContext(
+        image=mastodon.web_image,
+        environment=tasks_lines(scene),
+        ca_path=CA_PATH,
+        database=DATABASE,
+        role=ADMIN_ROLE,
+        password=scene.wiring.postgres_admin_password,
+        host=POSTGRES_HOST,
+        port=door.port,
+        owner_username=mastodon.owner_username,
+        owner_email=mastodon.owner_email,
+        registrations=REGISTRATION_WORD[mastodon.registrations],
+    )
+
+
+def runs_mastodon(scene: Scene) -> bool:
+    """Whether any of Mastodon's own processes runs on the node."""
+    return any(scene.has(role) for role in (Role.WEB, Role.STREAMING, Role.SIDEKIQ))

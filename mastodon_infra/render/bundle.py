@@ -1,0 +1,190 @@
+"""Composes a node's bundle out of the parts that its roles need, and refuses parts that contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mastodon_infra.errors import TemplateError
+from mastodon_infra.model.role import Role
+from mastodon_infra.plan.types import InstancePlan, NodePlan
+from mastodon_infra.render import app, base, pgbouncer, postgres, redis, web
+from mastodon_infra.render.bundle_types import (
+    BundleDirectory,
+    BundleFile,
+    BundleUnit,
+    BundleUser,
+    Need,
+    NodeBundle,
+)
+from mastodon_infra.render.environment import render
+from mastodon_infra.render.gaps import gaps_of
+from mastodon_infra.render.installer import installer_files
+from mastodon_infra.render.manifest import FileEntry, Manifest, read_manifest
+from mastodon_infra.render.scene import Scene
+from mastodon_infra.render.wiring import Wiring
+
+ADMINISTRATOR_GROUPS = ("adm", "sudo", "systemd-journal")
+
+
+@dataclass(frozen=True, slots=True)
+class PartOfBundle:
+    """A folder of templates: when a node gets it, and what its templates see."""
+
+    name: str
+    wanted: Callable[[Scene], bool]
+    context: Callable[[Scene], Any]
+
+
+PARTS: tuple[PartOfBundle, ...] = (
+    PartOfBundle("base", lambda _: True, base.base_context),
+    PartOfBundle("volume", base.has_volumes, base.volume_context),
+    PartOfBundle("mastodon", app.runs_mastodon, app.mastodon_context),
+    PartOfBundle("web", lambda scene: scene.has(Role.WEB), web.web_context),
+    PartOfBundle("streaming", lambda scene: scene.has(Role.STREAMING), app.streaming_context),
+    PartOfBundle("sidekiq", lambda scene: bool(scene.node.sidekiq), app.sidekiq_context),
+    PartOfBundle("leader", lambda scene: scene.node.is_leader, app.leader_context),
+    PartOfBundle("postgres", lambda scene: scene.has(Role.POSTGRES), postgres.postgres_context),
+    PartOfBundle("pgbouncer", lambda scene: scene.node.pgbouncer is not None, pgbouncer.pgbouncer_context),
+    PartOfBundle("redis", lambda scene: scene.has(Role.REDIS), redis.redis_context),
+)
+"""Every part, in the order in which they are composed."""
+
+
+def bundle(plan: InstancePlan, node: NodePlan, wiring: Wiring) -> NodeBundle:
+    """Everything that a node gets.
+
+    What the toolkit does not put on machines yet is told by ``gaps.not_rendered_yet``.
+
+    Raises:
+        TemplateError: A template or manifest is wrong, or two parts want the same path or port.
+    """
+    scene = Scene(plan, node, wiring)
+    parts = tuple(part for part in PARTS if part.wanted(scene))
+    manifests = {part.name: read_manifest(part.name).manifest for part in parts}
+    _check_ports(scene, manifests)
+    contexts = {part.name: part.context(scene) for part in parts}
+    members = [_Members(name, manifests[name], contexts[name]) for name in manifests]
+    packages = sorted({name for one in members for name in one.packages()})
+    units = _one_each((unit for one in members for unit in one.units()), lambda unit: unit.name, "unit", node)
+    directories = _one_each(
+        (folder for one in members for folder in one.directories()), lambda folder: folder.path, "directory", node
+    )
+    files = [file for one in members for file in one.files()]
+    files += installer_files(packages=packages, units=units, directories=directories, files=files)
+    return NodeBundle(
+        node=node.name,
+        packages=tuple(packages),
+        users=tuple(BundleUser(person.name, ADMINISTRATOR_GROUPS) for person in plan.spec.administrators),
+        directories=tuple(sorted(directories, key=lambda folder: folder.path)),
+        files=tuple(sorted(_one_each(files, lambda file: file.path, "file", node), key=lambda file: file.path)),
+        units=units,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """What one part brings, with its switches asked and its lists spread out."""
+
+    part: str
+    manifest: Manifest
+    context: Any
+
+    def packages(self) -> Iterator[str]:
+        for entry in self.manifest.packages:
+            if self._is_on(entry.when):
+                yield entry.name
+
+    def units(self) -> Iterator[BundleUnit]:
+        for entry in self.manifest.units:
+            if self._is_on(entry.when):
+                for item in self._items(entry.each):
+                    yield BundleUnit(_named(entry.name, item), entry.state)
+
+    def directories(self) -> Iterator[BundleDirectory]:
+        for entry in self.manifest.directories:
+            if self._is_on(entry.when):
+                for item in self._items(entry.each):
+                    yield BundleDirectory(_named(entry.path, item), entry.owner, entry.group, int(entry.mode, 8))
+
+    def files(self) -> Iterator[BundleFile]:
+        for entry in self.manifest.files:
+            if self._is_on(entry.when):
+                for item in self._items(entry.each):
+                    yield self._file(entry, item)
+
+    def _file(self, entry: FileEntry, item: Any) -> BundleFile:
+        template = f"{self.part}/{entry.template or entry.path.lstrip('/') + '.j2'}"
+        seen = {field.name: getattr(self.context, field.name) for field in fields(self.context)}
+        seen |= {name: getattr(self.context, name) for name in _properties(self.context)}
+        if item is not None:
+            seen["item"] = item
+        return BundleFile(
+            path=_named(entry.path, item),
+            content=render(template, seen),
+            owner=entry.owner,
+            group=entry.group,
+            mode=int(entry.mode, 8),
+            needs=Need(entry.need.action, _named(entry.need.unit, item)),
+            is_secret=entry.secret,
+            part=entry.part,
+        )
+
+    def _is_on(self, when: str) -> bool:
+        return not when or bool(self._seen(when))
+
+    def _items(self, each: str) -> tuple[Any, ...]:
+        return tuple(self._seen(each)) if each else (None,)
+
+    def _seen(self, name: str) -> Any:
+        try:
+            return getattr(self.context, name)
+        except AttributeError:
+            where = f"templates/{self.part}/manifest.toml"
+            raise TemplateError(f"{where}: {type(self.context).__name__} has no {name!r}", where=where) from None
+
+
+def _properties(context: object) -> Iterator[str]:
+    for name, member in vars(type(context)).items():
+        if isinstance(member, property):
+            yield name
+
+
+def _named(text: str, item: Any) -> str:
+    """Fill ``{name}`` and its like from the member of a list."""
+    return text if item is None else text.format_map(_Attributes(item))
+
+
+class _Attributes(dict[str, str]):
+    def __init__(self, item: object) -> None:
+        super().__init__()
+        self._item = item
+
+    def __missing__(self, name: str) -> str:
+        return str(getattr(self._item, name))
+
+
+def _one_each(members: Iterable[Any], key: Callable[[Any], str], what: str, node: NodePlan) -> tuple[Any, ...]:
+    """Each member once, in order; two that share a key must be equal."""
+    found: dict[str, Any] = {}
+    for member in members:
+        known = found.setdefault(key(member), member)
+        if known != member:
+            raise TemplateError(f"{node.name}: two parts want the {what} {key(member)}, and not in the same way")
+    return tuple(found.values())
+
+
+def _check_ports(scene: Scene, manifests: dict[str, Manifest]) -> None:
+    """No port has two owners, and every listener of the plan is some part's or a known gap's."""
+    owner_of: dict[int, str] = {}
+    for listener in scene.listeners():
+        for port in range(listener.first_port, listener.last_port + 1):
+            other = owner_of.setdefault(port, listener.process)
+            if other != listener.process:
+                raise TemplateError(f"{scene.node.name}: {other} and {listener.process} both want port {port}")
+    answered = {process for manifest in manifests.values() for process in manifest.processes}
+    answered |= {process for gap in gaps_of(scene) for process in gap.processes}
+    for process in owner_of.values():
+        if process not in answered:
+            raise TemplateError(f"{scene.node.name}: the plan has a listener {process}, and no part brings it")

@@ -1,0 +1,79 @@
+"""What the templates of ``postgres`` see: settings, access, roles, certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mastodon_infra.catalog.versions import POSTGRESQL
+from mastodon_infra.plan.tuning.postgres import PostgresTuning
+from mastodon_infra.render.base import escape_path, has_volumes
+from mastodon_infra.render.env_values import ADMIN_ROLE, APP_ROLE, DATABASE, EXPORTER_ROLE
+from mastodon_infra.render.scene import LOOPBACK, Scene
+from mastodon_infra.render.wiring import POSTGRES_CERTIFICATE
+
+LIBRARY_PATH = "/var/lib/postgresql"
+FOLDER = "/etc/mastodon-infra/postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresContext:
+    """The database node.
+
+    Attributes:
+        client_blocks: Address blocks of the app's groups: a node more in a group changes nothing here.
+        mount_unit: The mount unit that the cluster waits for; empty where data lies on the machine's own disk.
+    """
+
+    version: str
+    tuning: PostgresTuning
+    archive_timeout_seconds: int
+    database: str
+    app_role: str
+    admin_role: str
+    exporter_role: str
+    app_password: str
+    admin_password: str
+    exporter_password: str
+    addresses: tuple[str, ...]
+    port: int
+    client_blocks: tuple[str, ...]
+    folder: str
+    certificate: str
+    private_key: str
+    library_path: str
+    has_volume: bool
+    exporter_addresses: tuple[str, ...]
+
+    @property
+    def mount_unit(self) -> str:
+        """The unit that mounts the data."""
+        return f"{escape_path(self.library_path)}.mount"
+
+
+def postgres_context(scene: Scene) -> PostgresContext:
+    """PostgreSQL as planned."""
+    wiring, plan = scene.wiring, scene.plan
+    certificate = wiring.server_certificate(POSTGRES_CERTIFICATE)
+    port = scene.first_port("postgres")
+    exporter_port = scene.first_port("postgres-exporter")
+    return PostgresContext(
+        version=POSTGRESQL.version,
+        tuning=plan.postgres,
+        archive_timeout_seconds=plan.backups.archive_timeout_seconds.value,
+        database=DATABASE,
+        app_role=APP_ROLE,
+        admin_role=ADMIN_ROLE,
+        exporter_role=EXPORTER_ROLE,
+        app_password=wiring.postgres_app_password,
+        admin_password=wiring.postgres_admin_password,
+        exporter_password=wiring.postgres_exporter_password,
+        addresses=scene.addresses("postgres"),
+        port=port,
+        client_blocks=(f"{LOOPBACK}/32", *dict.fromkeys(scene.sources(port))),
+        folder=FOLDER,
+        certificate=certificate.certificate,
+        private_key=certificate.private_key,
+        library_path=LIBRARY_PATH,
+        has_volume=has_volumes(scene) and any(one.mount_path == LIBRARY_PATH for one in plan.volumes),
+        exporter_addresses=tuple(f"{address}:{exporter_port}" for address in scene.addresses("postgres-exporter")),
+    )

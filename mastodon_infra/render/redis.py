@@ -1,0 +1,64 @@
+"""What the templates of ``redis`` see: the queue store that forgets nothing, and the cache that may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mastodon_infra.plan.firewall import REDIS_CACHE_EXPORTER_PORT, REDIS_EXPORTER_PORT
+from mastodon_infra.plan.tuning.redis import RedisInstance
+from mastodon_infra.render.base import escape_path
+from mastodon_infra.render.scene import Scene
+
+DATA_FOLDER = {"queue": "/var/lib/redis-queue", "cache": "/var/lib/redis-cache"}
+
+
+@dataclass(frozen=True, slots=True)
+class RedisServer:
+    """One Redis process. ``mount_unit`` is what its data waits for; empty without a volume."""
+
+    name: str
+    tuning: RedisInstance
+    addresses: tuple[str, ...]
+    folder: str
+    mount_unit: str
+    exporter_address: str
+    exporter_port: int
+
+    @property
+    def keeps_snapshots(self) -> bool:
+        """Whether it also saves snapshots."""
+        return self.tuning.keeps_snapshots.value
+
+
+@dataclass(frozen=True, slots=True)
+class RedisContext:
+    """The node of both stores."""
+
+    servers: tuple[RedisServer, ...]
+    password: str
+
+
+def redis_context(scene: Scene) -> RedisContext:
+    """Both instances as planned."""
+    tuning = scene.plan.redis
+    return RedisContext(
+        servers=(
+            _server(scene, tuning.queue, REDIS_EXPORTER_PORT),
+            _server(scene, tuning.cache, REDIS_CACHE_EXPORTER_PORT),
+        ),
+        password=scene.wiring.redis_password,
+    )
+
+
+def _server(scene: Scene, tuning: RedisInstance, exporter_port: int) -> RedisServer:
+    folder = DATA_FOLDER[tuning.name]
+    is_mounted = any(one.node == scene.node.name and one.mount_path == folder for one in scene.plan.volumes)
+    return RedisServer(
+        name=tuning.name,
+        tuning=tuning,
+        addresses=scene.addresses(f"redis-{tuning.name}"),
+        folder=folder,
+        mount_unit=f"{escape_path(folder)}.mount" if is_mounted else "",
+        exporter_address=scene.address("redis-exporter"),
+        exporter_port=exporter_port,
+    )

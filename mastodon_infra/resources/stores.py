@@ -1,0 +1,68 @@
+"""What a bucket and its users are, whoever keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import pulumi
+
+from mastodon_infra.model.services import StorageProvider
+from mastodon_infra.render.payload import Payload
+from mastodon_infra.resources.clouds import Credentials
+
+ABORT_MULTIPART_DAYS = 7
+"""Uploads that were begun and never finished are paid for until they are thrown away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where a bucket lies: the part that the plans of media and of backups have in common."""
+
+    provider: StorageProvider
+    region: str
+    endpoint: str
+    bucket: str
+    is_protected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An access key that may use one bucket and nothing else."""
+
+    access_key_id: pulumi.Output[str]
+    secret_access_key: pulumi.Output[str]
+
+
+class Account(Protocol):
+    """A vendor's way to keep one bucket. The bucket comes first, then those who use it."""
+
+    def media_bucket(self, name: str) -> None:
+        """Make a bucket whose published objects everybody may read and nobody list."""
+
+    def private_bucket(self, name: str) -> None:
+        """Make a bucket that nobody reads without a key."""
+
+    def media_writer(self, name: str) -> Identity:
+        """Make Mastodon's key: read, write and delete objects, and say who may read each."""
+
+    def backup_writer(self, name: str) -> Identity:
+        """Make pgBackRest's key: read, write, delete and list objects."""
+
+    def payload_reader(self, name: str) -> Identity:
+        """Make the key of machines that boot: read payloads."""
+
+    def upload(self, name: str, payload: Payload) -> pulumi.Resource:
+        """Put a payload into the bucket."""
+
+
+def account_for(parent: pulumi.Resource, name: str, *, store: Store, credentials: Credentials) -> Account:
+    """The vendor's account for a bucket; ``name`` is the logical name of the provider where one is made."""
+    if store.provider is StorageProvider.LINODE:
+        from mastodon_infra.resources.linode_store import LinodeAccount  # noqa: PLC0415  # like its sibling below
+
+        return LinodeAccount(parent, store)
+    # Imported only where it is used: the package is large, and most instances keep their media at Linode.
+    from mastodon_infra.resources.s3 import S3Account  # noqa: PLC0415
+
+    return S3Account(parent, name, store=store, credentials=credentials)

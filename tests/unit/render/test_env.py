@@ -1,0 +1,100 @@
+import re
+
+import pytest
+
+from mastodon_infra.errors import TemplateError
+from mastodon_infra.render.bundle import bundle
+from mastodon_infra.render.env import MAY_BE_EMPTY, SETTINGS, ProcessKind, env_lines
+from mastodon_infra.render.wiring import Wiring
+
+GONE = [
+    "OTP_SECRET",
+    "REDIS_NAMESPACE",
+    "STREAMING_CLUSTER_NUM",
+    "STATSD_ADDR",
+    "MASTODON_USE_LIBVIPS",
+    "WHITELIST_MODE",
+]
+
+
+def environment_of(plan, node: str, kind: str) -> dict[str, str]:
+    text = bundle(plan, plan.node(node), Wiring.placeholder(plan)).file(f"/etc/mastodon/{kind}.env").content
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_settings_that_no_longer_exist_are_refused(name):
+    with pytest.raises(TemplateError, match=f"{name} is no setting of Mastodon"):
+        env_lines(ProcessKind.WEB, [(name, "x")])
+
+
+def test_a_setting_for_another_kind_of_process_is_refused():
+    with pytest.raises(TemplateError, match="WEB_CONCURRENCY is not read by streaming processes"):
+        env_lines(ProcessKind.STREAMING, [("WEB_CONCURRENCY", "2")])
+
+
+def test_blank_values_are_refused_except_where_blank_means_something():
+    with pytest.raises(TemplateError, match="REDIS_HOST is empty"):
+        env_lines(ProcessKind.WEB, [("REDIS_HOST", "")])
+    assert env_lines(ProcessKind.WEB, [("S3_PERMISSION", "")]) == ("S3_PERMISSION=",)
+
+
+@pytest.mark.parametrize("value", ["two words", 'a"b', "a'b", "a$b", "a#b", "a\\b", "a\nDB_HOST=evil", "a`b`", "ä"])
+def test_values_that_readers_take_differently_are_refused_and_not_shown(value):
+    with pytest.raises(TemplateError) as caught:
+        env_lines(ProcessKind.WEB, [("SMTP_PASSWORD", value)])
+    assert value not in str(caught.value)
+
+
+def test_a_setting_said_twice_is_refused():
+    with pytest.raises(TemplateError, match="DB_HOST is set twice"):
+        env_lines(ProcessKind.WEB, [("DB_HOST", "a"), ("DB_HOST", "b")])
+
+
+def test_every_environment_file_holds_only_known_settings_of_its_kind(plan):
+    for node in plan.nodes:
+        for file in bundle(plan, node, Wiring.placeholder(plan)).files:
+            if not file.path.endswith(".env"):
+                continue
+            kind = ProcessKind(file.path.rpartition("/")[2].removesuffix(".env"))
+            for line in file.content.splitlines():
+                name, _, value = line.partition("=")
+                assert kind in SETTINGS[name], f"{name} in {file.path}"
+                assert value or name in MAY_BE_EMPTY
+                assert not re.search(r"[\"'\s$#]", value), line
+
+
+def test_streaming_gets_no_secret_but_its_logins(planned):
+    settings = environment_of(planned("medium"), "web-1", "streaming")
+    assert set(settings) == {
+        "BIND", "DB_HOST", "DB_NAME", "DB_PASS", "DB_POOL", "DB_PORT", "DB_SSLMODE", "DB_USER", "NODE_ENV",
+        "NODE_EXTRA_CA_CERTS", "REDIS_HOST", "REDIS_PASSWORD", "REDIS_PORT",
+    }  # fmt: skip
+
+
+def test_behind_a_pooler_prepared_statements_are_off_and_tasks_go_direct(planned):
+    plan = planned("medium")
+    web, tasks = environment_of(plan, "web-1", "web"), environment_of(plan, "web-1", "tasks")
+    assert (web["DB_PORT"], web["PREPARED_STATEMENTS"]) == ("6432", "false")
+    assert (tasks["DB_PORT"], tasks["DB_USER"]) == ("5432", "mastodon_admin")
+    assert "PREPARED_STATEMENTS" not in tasks
+
+
+def test_a_pooler_on_the_same_machine_is_asked_over_loopback(planned):
+    web = environment_of(planned("large"), "web-2", "web")
+    assert (web["DB_HOST"], web["DB_PORT"], web["DB_SSLMODE"]) == ("127.0.0.1", "6432", "disable")
+
+
+def test_ruby_never_gets_a_pool_size(plan):
+    for node in plan.nodes:
+        for kind in ("web", "sidekiq", "tasks"):
+            try:
+                assert "DB_POOL" not in environment_of(plan, node.name, kind)
+            except KeyError:
+                continue
+
+
+def test_wasabi_gets_what_large_uploads_need_there(planned):
+    web = environment_of(planned("sydney"), "web-1", "web")
+    assert web["S3_FORCE_SINGLE_REQUEST"] == "true"
+    assert web["S3_MULTIPART_THRESHOLD"] == "52428800"
