@@ -131,6 +131,4 @@ def _(row: Version) -> str:
 
 @words.register
 def _(row: Series) -> str:
-    return f"Mastodon {row.name}, supported " + (
-        f"until {row.ends.isoformat()}" if row.ends else "without a set end"
-    )
+    return f"Mastodon {row.name}, supported " + (f"until {row.ends.isoformat()}" if row.ends else "without a set end")

@@ -44,9 +44,7 @@ class Network(Row):
 
 def _limit(name: str, title: str, value: int, unit: str, seen: _Seen, *, confirmed: bool = True) -> Limit:
     as_of, source = seen
-    return Limit(
-        name=name, as_of=as_of, source=source, confirmed=confirmed, title=title, value=value, unit=unit
-    )
+    return Limit(name=name, as_of=as_of, source=source, confirmed=confirmed, title=title, value=value, unit=unit)
 
 
 # --- First boot ---------------------------------------------------------------------------------------------
@@ -79,9 +77,7 @@ NODEBALANCER_PREMIUM_CONNECTIONS = _limit(
 )
 VPC_SUBNETS = _limit("vpc-subnets", "subnets in a VPC", 10, "subnets", _VPC_GUIDE)
 VPCS_PER_REGION = _limit("vpcs-per-region", "VPCs of an account in a region", 10, "VPCs", _VPC_GUIDE)
-INTERFACES_PER_NODE = _limit(
-    "interfaces-per-node", "network interfaces of a Linode", 3, "interfaces", _LINODE
-)
+INTERFACES_PER_NODE = _limit("interfaces-per-node", "network interfaces of a Linode", 3, "interfaces", _LINODE)
 PLACEMENT_GROUP_MEMBERS = _limit(
     "placement-group-members",
     "Linodes in a strict placement group",
@@ -110,9 +106,7 @@ VOLUME_LABEL = _limit("volume-label", "label of a volume", 32, "characters", _MA
 FIREWALL_LABEL = _limit("firewall-label", "label of a firewall", 32, "characters", _MANAGER)
 FIREWALL_RULE_LABEL = _limit("firewall-rule-label", "label of a rule", 32, "characters", _MANAGER)
 NODEBALANCER_LABEL = _limit("nodebalancer-label", "label of a NodeBalancer", 32, "characters", _MANAGER)
-PLACEMENT_GROUP_LABEL = _limit(
-    "placement-group-label", "label of a placement group", 32, "characters", _MANAGER
-)
+PLACEMENT_GROUP_LABEL = _limit("placement-group-label", "label of a placement group", 32, "characters", _MANAGER)
 VPC_LABEL = _limit("vpc-label", "label of a VPC or a subnet", 64, "characters", _MANAGER)
 VLAN_LABEL = _limit("vlan-label", "label of a VLAN", 64, "characters", _MANAGER)
 TAG_LENGTH = _limit("tag-length", "length of a tag", 50, "characters", _MANAGER)
@@ -147,9 +141,7 @@ SES_SANDBOX_SECOND = _limit("ses-sandbox-second", "mails a second in SES's sandb
 # --- Packaged defaults --------------------------------------------------------------------------------------
 
 PGBOUNCER_CLIENTS = _limit("pgbouncer-clients", "clients, as packaged", 100, "connections", _DEBIAN)
-PGBOUNCER_POOL = _limit(
-    "pgbouncer-pool", "server connections of a pool, as packaged", 20, "connections", _DEBIAN
-)
+PGBOUNCER_POOL = _limit("pgbouncer-pool", "server connections of a pool, as packaged", 20, "connections", _DEBIAN)
 MASTODON_UID = _limit("mastodon-uid", "user and group of the official images", 991, "id", _MASTODON)
 
 LIMITS: tuple[Limit, ...] = (

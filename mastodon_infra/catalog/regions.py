@@ -38,9 +38,7 @@ _YOUNGEST = _OLDER | {Capability.VPC}
 """What is assumed of a region that the picture lacks."""
 
 
-def _known(
-    name: str, place: str, capabilities: frozenset[Capability], endpoint: str = "", factor: str = "1"
-) -> Region:
+def _known(name: str, place: str, capabilities: frozenset[Capability], endpoint: str = "", factor: str = "1") -> Region:
     """A region of the picture; ``endpoint`` is the first label of its object storage host."""
     storage = {Capability.OBJECT_STORAGE} if endpoint else set[Capability]()
     return Region(

@@ -25,17 +25,11 @@ class Source:
 
 _READ = date(2026, 11, 22)
 
-JUDGEMENT = Source(
-    "judgement", "this project's own planning value; measure and override", _READ, confirmed=False
-)
+JUDGEMENT = Source("judgement", "this project's own planning value; measure and override", _READ, confirmed=False)
 ASKED = Source("your stack file", "set in the stack file", _READ)
-PGTUNE = Source(
-    "pgtune", "le0pard/pgtune, commit 7caef27 (2026-07-30), configurationSlice.js", date(2026, 7, 30)
-)
+PGTUNE = Source("pgtune", "le0pard/pgtune, commit 7caef27 (2026-07-30), configurationSlice.js", date(2026, 7, 30))
 POSTGRES = Source("postgresql", "PostgreSQL 17 manual", _READ)
-MASTODON = Source(
-    "mastodon", "mastodon/mastodon v4.7.0 source: config/, streaming/, dist/", date(2026, 8, 20)
-)
+MASTODON = Source("mastodon", "mastodon/mastodon v4.7.0 source: config/, streaming/, dist/", date(2026, 8, 20))
 MASTODON_DOCS = Source("mastodon docs", "mastodon/documentation 2903485, admin section", date(2026, 7, 2))
 MASTODON_CHART = Source("mastodon charts", "mastodon/helm-charts values.yaml", date(2026, 6, 25))
 COMPENDIUM = Source("compendium", "hazelweakly.me, Scaling Mastodon: The Compendium", date(2026, 2, 28))
@@ -50,18 +44,14 @@ DEBIAN = Source("debian 13", "package contents of Debian 13 (trixie), read from 
 REDIS = Source("redis", "redis.io administration pages and Debian 13 redis-server 8.0.2", _READ)
 WASABI = Source("wasabi", "docs.wasabi.com", date(2025, 12, 30))
 CLOUDFLARE = Source("cloudflare", "Cloudflare documentation and provider source v5.22", date(2026, 7, 2))
-LINODE_TYPES = Source(
-    "linode types", "Linode's type list, as public notes of 2026-08 quote the API", date(2026, 8, 26)
-)
+LINODE_TYPES = Source("linode types", "Linode's type list, as public notes of 2026-08 quote the API", date(2026, 8, 26))
 LINODE_PRICES = Source(
     "linode prices", "Linode's price change of 2023-04 applied to the API's list of 2021-09", date(2023, 4, 1)
 )
 LINODE_MANAGER = Source(
     "linode manager", "linode/manager aab5b22, region data, price data and form limits", date(2025, 12, 12)
 )
-AKAMAI_DOCS = Source(
-    "akamai docs", "techdocs.akamai.com, cloud computing pages and API changelog", date(2026, 10, 8)
-)
+AKAMAI_DOCS = Source("akamai docs", "techdocs.akamai.com, cloud computing pages and API changelog", date(2026, 10, 8))
 WASABI_PRICES = Source(
     "wasabi prices", "wasabi.com prices as a third-party list quotes them", date(2026, 7, 1), confirmed=False
 )
@@ -72,8 +62,6 @@ AWS_SES = Source("ses", "Amazon SES guide, and its price list of 2026-07-22", da
 MAIL_RELAYS = Source(
     "mail relays", "each relay's own page of SMTP settings, stored copies without a day", date(2025, 1, 1)
 )
-FUNDING = Source(
-    "funding pages", "the platforms' price pages and public lists that quote them", date(2026, 7, 5)
-)
+FUNDING = Source("funding pages", "the platforms' price pages and public lists that quote them", date(2026, 7, 5))
 DEBIAN_IMAGE = Source("debian image", "terraform-provider-linode acceptance tests", date(2026, 5, 14))
 MASTODON_RELEASES = Source("mastodon releases", "mirrors of Mastodon's releases; v4.7.4 of 2026-10-29", _READ)

@@ -101,9 +101,7 @@ OBJECT_STORES: tuple[ObjectStore, ...] = (
         free_egress_ratio=None,
         included_egress_gb=1000,
         price_usd_egress_gb=Decimal("0.005"),
-        regions=tuple(
-            (row.name, row.object_storage_endpoint) for row in REGIONS if row.can(Capability.OBJECT_STORAGE)
-        ),
+        regions=tuple((row.name, row.object_storage_endpoint) for row in REGIONS if row.can(Capability.OBJECT_STORAGE)),
     ),
     ObjectStore(
         name="wasabi",
@@ -185,9 +183,7 @@ _NEAREST: tuple[tuple[str, str, str, str], ...] = (
     ("us-southeast", "us-southeast", "us-east-1", "us-east-1"),
     ("us-west", "us-lax", "us-west-2", "us-west-1"),
 )
-_NEAREST_BY_REGION = {
-    home: {"linode": linode, "wasabi": wasabi, "aws": aws} for home, linode, wasabi, aws in _NEAREST
-}
+_NEAREST_BY_REGION = {home: {"linode": linode, "wasabi": wasabi, "aws": aws} for home, linode, wasabi, aws in _NEAREST}
 
 
 def object_store(name: str) -> ObjectStore | None:

@@ -71,8 +71,21 @@ def root(
         console.say(context.get_help())
 
 
-for verb in (new, check, plan, explain, cost, render, preview, diff, tiers, facts, schema, demo):
-    app.command()(verb)
+for verb, summary in (
+    (new, "Write a new stack file."),
+    (check, "Check a stack file."),
+    (plan, "Show what would be built and carried."),
+    (explain, "Say why a number is what it is."),
+    (cost, "Show what it costs a month."),
+    (render, "Write the files of every machine."),
+    (preview, "Show what would be made at the cloud."),
+    (diff, "Show what a change changes."),
+    (tiers, "Show the sizes side by side."),
+    (facts, "List prices and limits with dates."),
+    (schema, "Print the JSON Schema of a stack file."),
+    (demo, "Take the shipped stack through it all."),
+):
+    app.command(short_help=summary)(verb)
 
 
 def main() -> None:

@@ -155,7 +155,7 @@ def sized(value: Value, unit: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int) and unit == "KiB":
-        exact, rounded = pg_size(value), mib_text(value // KIB_PER_MIB)
+        exact, rounded = pg_size(value), mib_text((value + KIB_PER_MIB // 2) // KIB_PER_MIB)
         return f"{exact} ({rounded})" if exact.endswith("kB") and value >= KIB_PER_MIB else exact
     if isinstance(value, int | Decimal):
         return f"{trimmed(value, is_grouped=bool(unit))} {unit}".strip()

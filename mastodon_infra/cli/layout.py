@@ -92,10 +92,11 @@ class Page:
 def _wrapped(text: str, width: int, *, later: int | None = None) -> list[str]:
     """Lines of at most ``width`` columns, those after the first of ``later``; words are never cut."""
     rest = width if later is None else later
+    text = text.expandtabs().rstrip()
     lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
     if rest == width or len(lines) <= 1:
         return lines
-    remaining = text.strip()[len(lines[0]) :].strip()
+    remaining = text[len(lines[0]) :].strip()
     return [lines[0], *textwrap.wrap(remaining, rest, break_long_words=False, break_on_hyphens=False)]
 
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 from itertools import groupby
 
 from mastodon_infra.cli.layout import Page, counted, fixed, listed
-from mastodon_infra.cost.steps import cheapest_step
+from mastodon_infra.cost.steps import Step, cheapest_step
+from mastodon_infra.model.nodes import SidekiqUnitSpec
 from mastodon_infra.model.role import Role
 from mastodon_infra.model.services import MediaFront, NetworkMode, PoolerPlace
 from mastodon_infra.plan.network_types import TlsMode
@@ -15,6 +16,7 @@ from mastodon_infra.plan.notes import Note
 from mastodon_infra.plan.types import Group, InstancePlan, NodePlan
 from mastodon_infra.units import mib_text, usd
 
+UNITS_PREFIX = "sidekiq.units."
 LIMITS_SHOWN = 4
 PAIR = 2
 SAID_ELSEWHERE = "near-"
@@ -227,8 +229,33 @@ def add_next_step(page: Page, plan: InstancePlan) -> None:
     price = f"costs {_difference_words(step.difference_usd_month)} ({usd(step.usd_month)} in all)"
     page.text(f"The cheapest one {carries} and {price}. Then {step.first_limit.title} would run out first.")
     page.text("In the stack file:" if step.changes else "Outside the stack file:")
-    for line in step.changes or (step.description,):
-        page.text(line, indent=6, hang=2)
+    for line in _step_lines(plan, step):
+        page.text(line, indent=6, hang=6)
+
+
+def _step_lines(plan: InstancePlan, step: Step) -> Iterator[str]:
+    """The lines to write, ready to be copied: sidekiq units can only be written all together."""
+    if not step.changes:
+        yield step.description
+    units = step.spec.sidekiq.units
+    is_written_out = units is not None and plan.spec.sidekiq.units is None
+    for line in step.changes:
+        if not (is_written_out and line.startswith(UNITS_PREFIX)):
+            yield line
+    if is_written_out and units is not None:
+        yield "sidekiq:"
+        yield "  units:"
+        for name, unit in units.items():
+            yield f"    {name}: {_unit_words(unit)}"
+
+
+def _unit_words(unit: SidekiqUnitSpec) -> str:
+    """A unit as one line of YAML."""
+    queues = [queue.value if weight is None else f"{queue.value}: {weight}" for queue, weight in unit.queues.items()]
+    is_weighted = any(weight is not None for weight in unit.queues.values())
+    inside = f"{{{', '.join(queues)}}}" if is_weighted else f"[{', '.join(queues)}]"
+    processes = f", processes: {unit.processes}" if unit.processes > 1 else ""
+    return f"{{queues: {inside}, concurrency: {unit.concurrency}{processes}}}"
 
 
 def _difference_words(amount: Decimal) -> str:

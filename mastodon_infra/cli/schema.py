@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,15 +26,27 @@ def schema(
     """
     from mastodon_infra.stackfile.schema import schema_text
 
-    text = schema_text()
     if not write:
-        console.say(text)
+        console.say(schema_text())
         return
-    from mastodon_infra.stackfile.write import SCHEMA_FILE, save
+    from mastodon_infra.stackfile.write import save
 
-    path = (stacks_dir or stacks_folder()) / SCHEMA_FILE
-    if path.is_file() and path.read_bytes() == text.encode():
-        console.say(f"{path} is up to date")
-        return
-    save(path, text)
-    console.say(f"wrote {path}")
+    for path, text in _files(stacks_dir or stacks_folder()):
+        if path.is_file() and path.read_bytes() == text.encode():
+            console.say(f"{path} is up to date")
+        else:
+            save(path, text)
+            console.say(f"wrote {path}")
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """What is written from the model: the schema, and in a checkout the reference pages too."""
+    from mastodon_infra.report.reference import facts_page, stack_file_page
+    from mastodon_infra.stackfile.schema import schema_text
+    from mastodon_infra.stackfile.write import SCHEMA_FILE
+
+    yield folder / SCHEMA_FILE, schema_text()
+    pages = folder.parent / "docs" / "reference"
+    if pages.is_dir():
+        yield pages / "stack-file.md", stack_file_page()
+        yield pages / "facts.md", facts_page()

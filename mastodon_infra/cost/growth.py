@@ -20,10 +20,6 @@ VOLUME_STEP_GIB = 10
 LONG_RETENTION_DAYS = 90
 UNITS = ("sidekiq", "units")
 
-LIFTED_OUTSIDE = frozenset({"mail-quota"})
-"""Limits that somebody elsewhere lifts for nothing, on request; no line of the stack file does."""
-
-
 Moves = tuple[Change, ...]
 """Changes of the stack file that are made together."""
 
@@ -132,6 +128,5 @@ _REMEDIES: dict[str, Callable[[InstancePlan, Limit, int], Iterator[Moves]]] = {
     "streaming": _more_streaming,
     "database-memory": _room_for(Role.POSTGRES),
     "database-disk": _larger_volume,
-    "redis-memory": _room_for(Role.REDIS),
     "media-egress": _less_egress,
 }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
 
 from mastodon_infra.cost.estimate import estimate
-from mastodon_infra.cost.growth import LIFTED_OUTSIDE, UNITS, remedies, unit_path
+from mastodon_infra.cost.growth import UNITS, remedies, unit_path
 from mastodon_infra.cost.variants import Change, changed, planned, words
 from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.model.tier import LARGEST_MAU, Tier, tier_for
@@ -47,18 +47,22 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Where a search stands: what was changed in the stack file, and which limits were lifted outside of it."""
+    """Where a search stands: what was changed in the stack file, and what that gives."""
 
     plan: InstancePlan
     usd_month: Decimal
     changes: tuple[Change, ...] = ()
-    lifted: tuple[Limit, ...] = ()
 
     @property
     def limit(self) -> Limit:
         """What runs out first."""
-        gone = {limit.name for limit in self.lifted}
-        return next(limit for limit in self.plan.capacity.limits if limit.name not in gone)
+        return self.plan.capacity.first
+
+    @property
+    def to_ask_for(self) -> tuple[Limit, ...]:
+        """Limits below that number which a vendor lifts for nothing; someone has to ask."""
+        limits = self.plan.capacity.limits
+        return tuple(limit for limit in limits if limit.is_lifted_on_request and limit.users.value < self.users)
 
     @property
     def users(self) -> int:
@@ -109,10 +113,6 @@ def _next_sizes(spec: InstanceSpec, start: _State) -> Iterator[_State]:
 def _climb(start: _State) -> Iterator[_State]:
     """Lift the first limit in the cheapest way, then the next one, until a quarter more people fit."""
     state = start
-    outside = _outside(start.plan)
-    while state.limit in outside:
-        state = replace(state, lifted=(*state.lifted, state.limit))
-        yield state
     target = state.users * TARGET_PERCENT // 100
     for _ in range(MOST_ROUNDS):
         lifted = list(_lifted(state, target))
@@ -131,7 +131,7 @@ def _lifted(state: _State, target: int) -> Iterator[_State]:
         plan = planned(state.plan.spec, *moves)
         if plan is not None and _users_by(plan, limit.name) > limit.users.value:
             changes = tuple(dict([*state.changes, *moves]).items())
-            yield _State(plan, estimate(plan).total_usd_month, changes, state.lifted)
+            yield _State(plan, estimate(plan).total_usd_month, changes)
 
 
 def _users_by(plan: InstancePlan, name: str) -> int:
@@ -140,23 +140,17 @@ def _users_by(plan: InstancePlan, name: str) -> int:
     return next((limit.users.value for limit in limits), LARGEST_MAU + 1)
 
 
-def _outside(plan: InstancePlan) -> tuple[Limit, ...]:
-    """Limits that nothing in the stack file lifts, but somebody elsewhere does for nothing."""
-    return tuple(limit for limit in plan.capacity.limits if limit.name in LIFTED_OUTSIDE)
-
-
 def _state(start: _State, *changes: Change) -> Iterator[_State]:
     plan = planned(start.plan.spec, *changes)
     if plan is not None:
-        needed = tuple(limit for limit in _outside(plan) if limit.users.value < plan.demand.users.value)
-        yield _State(plan, estimate(plan).total_usd_month, changes, needed)
+        yield _State(plan, estimate(plan).total_usd_month, changes)
 
 
 def _worth_it(states: list[_State], plan: InstancePlan) -> Iterator[_State]:
     """One for each price, without those that an easier way outdoes: a line to write weighs as 1 % of the price."""
 
     def weight(state: _State) -> tuple[Decimal, int]:
-        lines = len(tuple(_lines(plan, state.changes))) + len(state.lifted)
+        lines = len(tuple(_lines(plan, state.changes))) + len(state.to_ask_for)
         return state.usd_month * (100 + lines), -state.users
 
     most, kept = 0, dict[Decimal, _State]()
@@ -169,7 +163,7 @@ def _worth_it(states: list[_State], plan: InstancePlan) -> Iterator[_State]:
 
 def _step(start: _State, state: _State) -> Step:
     changes = tuple(_lines(start.plan, state.changes))
-    outside = tuple(limit.remedy for limit in state.lifted)
+    outside = tuple(limit.remedy for limit in state.to_ask_for)
     return Step(
         changes=changes,
         description="; ".join((*changes, *outside)),

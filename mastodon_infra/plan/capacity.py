@@ -18,7 +18,7 @@ from mastodon_infra.catalog.sources import (
     Source,
 )
 from mastodon_infra.catalog.storage import object_store
-from mastodon_infra.model.role import Queue, Role
+from mastodon_infra.model.role import SINGLE_ROLES, Queue, Role
 from mastodon_infra.plan import demand as rules
 from mastodon_infra.plan.capacity_types import Capacity, Limit
 from mastodon_infra.plan.decided import Decided
@@ -76,18 +76,23 @@ def _limit(
     *inputs: tuple[str, str],
     symptom: str,
     remedy: str,
+    is_lifted_on_request: bool = False,
 ) -> Limit:
-    return Limit(name, title, Decided(users, rule, source, "users", inputs), symptom, remedy)
+    users_carried = Decided(users, rule, source, "users", inputs)
+    return Limit(name, title, users_carried, symptom, remedy, is_lifted_on_request)
 
 
 def _grow(built: Built, role: Role) -> str:
     """How the stack file gives a role more room."""
     group = next(group for group in built.groups if role in group.roles)
-    if len(group.roles) > 2:  # noqa: PLR2004 - web with streaming still grows out
-        return f"a larger nodes.{group.name}.machine_type, or the next size, which splits the roles"
-    if role in (Role.POSTGRES, Role.REDIS):
-        return f"a larger nodes.{group.name}.machine_type"
+    if SINGLE_ROLES & set(group.roles):
+        larger = f"a larger nodes.{group.name}.machine_type"
+        return f"{larger}, or the next size, which splits the roles" if group.is_shared else larger
     return f"nodes.{group.name}.count: {group.count.value + 1}"
+
+
+MORE_USERS = "expected_monthly_active_users: as many as you now expect"
+"""What follows demand alone grows when more demand is expected."""
 
 
 def _front_limits(built: Built) -> Iterator[Limit]:
@@ -144,7 +149,7 @@ def _web_limits(built: Built) -> Iterator[Limit]:
         MASTODON_DOCS,
         ("processes", str(processes)),
         symptom="timelines stop moving for those who connect last",
-        remedy=_grow(built, Role.STREAMING),
+        remedy=f"{MORE_USERS}, or streaming.processes: one more than now",
     )
 
 
@@ -161,7 +166,7 @@ def _sidekiq_limits(built: Built) -> Iterator[Limit]:
             PUBLISHED,
             ("threads that work it", str(threads)),
             symptom=_QUEUE_SYMPTOM[queue],
-            remedy=_grow(built, Role.SIDEKIQ),
+            remedy=f"{MORE_USERS}, or more processes in sidekiq.units",
         )
 
 
@@ -221,7 +226,7 @@ def _data_limits(built: Built) -> Iterator[Limit]:
         JUDGEMENT,
         ("maxmemory", f"{built.redis.queue.maxmemory.value} MiB"),
         symptom="Redis refuses writes: nothing can be posted",
-        remedy=_grow(built, Role.REDIS),
+        remedy=f"{MORE_USERS}: the store's memory follows it",
     )
 
 
@@ -240,9 +245,10 @@ def _outside_limits(built: Built) -> Iterator[Limit]:
             ("mails a day", str(SES_SANDBOX_DAY.value)),
             symptom="sign-up and password mails do not arrive",
             remedy="ask Amazon to take the account out of the sandbox; then this limit is gone",
+            is_lifted_on_request=True,
         )
     store = object_store(built.media.provider)
-    if store and store.free_egress_ratio is not None and built.media.front == "nginx":
+    if store and store.free_egress_ratio is not None:
         yield _limit(
             "media-egress",
             "what may leave the bucket",
@@ -251,5 +257,5 @@ def _outside_limits(built: Built) -> Iterator[Limit]:
             AUS_SOCIAL,
             ("stored", f"{built.media.stored_gb.value} GB"),
             symptom="the storage provider limits or suspends the account",
-            remedy="a larger media cache, Cloudflare in front (edge.media), or another storage provider",
+            remedy=f"mastodon.remote_media_retention_days: {max(store.minimum_days, 1)}, or another storage provider",
         )

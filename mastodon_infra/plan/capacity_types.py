@@ -17,6 +17,7 @@ class Limit:
         users: Monthly active users at which it does.
         symptom: What people or the administrator then notice.
         remedy: What to change, in the stack file's words.
+        is_lifted_on_request: Whether a vendor lifts it for nothing when asked; such a limit does not count.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Limit:
     users: Decided[int]
     symptom: str
     remedy: str
+    is_lifted_on_request: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ class Capacity:
 
     @property
     def first(self) -> Limit:
-        """The limit that comes first."""
-        return self.limits[0]
+        """The limit that comes first, apart from those that a vendor lifts on request."""
+        return next(limit for limit in self.limits if not limit.is_lifted_on_request)
 
     @property
     def users(self) -> int:

@@ -41,10 +41,12 @@ def user_data(
     """
     node_bundle = bundle(plan, node, wiring)
     payload = payload_of(plan, node, ceiling=ceiling)
+    most = max(ceiling, USER_DATA.value)
     if payload is None:
-        return _written(node_bundle, node, wiring, node_bundle.files, None)
+        return _written(node_bundle, node, wiring, node_bundle.files, None, most=most)
     boot = tuple(file for file in node_bundle.files if file.part is Part.BOOT)
-    return _written(node_bundle, node, wiring, (*boot, *fetch_files(plan, node, wiring, payload)), payload)
+    files = (*boot, *fetch_files(plan, node, wiring, payload))
+    return _written(node_bundle, node, wiring, files, payload, most=most)
 
 
 def payload_of(plan: InstancePlan, node: NodePlan, *, ceiling: int = USER_DATA_CEILING.value) -> Payload | None:
@@ -66,12 +68,14 @@ def _written(
     wiring: Wiring,
     files: Sequence[BundleFile | TransientFile],
     payload: Payload | None,
+    *,
+    most: int,
 ) -> UserData:
     text = cloud_config(node_bundle, node, wiring.host_key(node.name), files)
     gzipped = _gzipped(text)
-    if len(gzipped) > USER_DATA.value:
+    if len(gzipped) > most:
         raise TemplateError(
-            f"{node.name}: its user data has {len(gzipped)} bytes, and {USER_DATA.value} are the most",
+            f"{node.name}: its user data has {len(gzipped)} bytes, and {most} are the most",
             hint="fewer or shorter SSH keys of administrators, or shorter secrets of your own",
         )
     return UserData(text, gzipped, payload)

@@ -93,7 +93,8 @@ class Firewalls(pulumi.ComponentResource):
     ) -> pulumi.Output[int]:
         firewall = linode.Firewall(
             name,
-            label=naming.label(slug, label, naming.LONGEST_FIREWALL_LABEL),
+            # A group's name may fill nearly the whole label; then nothing but a hash is left of the slug.
+            label=naming.label(slug, label, naming.LONGEST_FIREWALL_LABEL).lstrip("-"),
             inbound_policy="DROP",
             outbound_policy="ACCEPT",
             inbounds=inbounds or None,

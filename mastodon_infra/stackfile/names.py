@@ -15,8 +15,16 @@ ENGINE_KEYS = ("config", "encryptionsalt", "encryptedkey", "secretsprovider", "e
 SECRETS = {
     f"{NAMESPACE}:smtpPassword": "The mail relay's password.",
     f"{NAMESPACE}:alertWebhook": "The full address of the webhook that gets alerts.",
+    f"{NAMESPACE}:wasabiAccessKey": "The access key that makes buckets and identities at Wasabi.",
+    f"{NAMESPACE}:wasabiSecretKey": "The secret half of that access key.",
+    f"{NAMESPACE}:secretKeyBase": "For an instance that moves in: its SECRET_KEY_BASE.",
+    f"{NAMESPACE}:encryptionPrimaryKey": "For an instance that moves in: its ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY.",
+    f"{NAMESPACE}:encryptionDeterministicKey": "For an instance that moves in: its deterministic encryption key.",
+    f"{NAMESPACE}:encryptionKeyDerivationSalt": "For an instance that moves in: its key derivation salt.",
+    f"{NAMESPACE}:vapidPrivateKey": "For an instance that moves in: its VAPID_PRIVATE_KEY; the public half follows from it.",
+    f"{NAMESPACE}:backupCipherPassphrase": "For an instance that moves in: the passphrase of its pgBackRest backups.",
 }
-"""Secrets that every instance may need, by their key beside the instance."""
+"""Secrets that an instance may need, by their key beside the instance."""
 
 _SIBLINGS = {
     "hook": f"{NAMESPACE}:alertWebhook",

@@ -41,14 +41,19 @@ mkdir upper work tree
 mount -t overlay -o "lowerdir=$base,upperdir=$PWD/upper,workdir=$PWD/work" machine tree
 cd tree
 mount -t proc proc proc
-mount --bind proc/sys/net proc/sys/net
 mount --bind -o ro proc/sys proc/sys
+mount --bind proc/sys/net proc/sys/net
+mount -o remount,bind,rw proc/sys/net
+[ ! -e proc/sysrq-trigger ] || mount --bind -o ro /dev/null proc/sysrq-trigger
 mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 -o ro cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=0755 dev dev
-for device in null zero full random urandom tty; do
-    : > "dev/$device"
-    mount --bind "/dev/$device" "dev/$device"
-done
+mknod -m 0666 dev/null c 1 3
+mknod -m 0666 dev/zero c 1 5
+mknod -m 0666 dev/full c 1 7
+mknod -m 0666 dev/random c 1 8
+mknod -m 0666 dev/urandom c 1 9
+mknod -m 0666 dev/tty c 5 0
 mkdir dev/shm dev/pts
 mount -t tmpfs -o mode=1777 shm dev/shm
 mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
@@ -73,7 +78,7 @@ exec chroot . /bin/sh -c '
 
 UNSHARE = (
     *("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"),
-    *("--net", "--ipc", "--uts"),
+    *("--net", "--ipc", "--uts", "--cgroup"),
 )
 
 
@@ -124,7 +129,9 @@ class Machine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -151,7 +158,7 @@ class Machine:
         words += ["timeout", "--kill-after=5", str(seconds)]
         if user:
             words += ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--"]
-        enter = ["nsenter", f"--target={self._pid}", "--mount", "--net", "--ipc", "--uts"]
+        enter = ["nsenter", f"--target={self._pid}", "--mount", "--net", "--ipc", "--uts", "--cgroup"]
         enter.append(f"--pid=/proc/{self._pid}/ns/pid_for_children")
         done = subprocess.run(
             [*self._privilege, *enter, "--", *words, *command],

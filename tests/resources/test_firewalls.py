@@ -1,6 +1,8 @@
 """The cloud's firewalls hold the planned matrix: all of it that they can hold, and nothing else."""
 
 from mastodon_infra.plan.network_types import Enforcer
+from mastodon_infra.program.offline import record
+from mastodon_infra.resources.network import Firewalls
 
 MOST_RULES = 25
 
@@ -58,3 +60,16 @@ def test_no_database_port_is_open_to_the_world(case, records_of, kind):
         for ports, _, sources in openings(firewall):
             if sources & {"0.0.0.0/0", "::/0"}:
                 assert ports in {"22", "80", "443"}
+
+
+def test_longest_group_name_still_makes_a_label_that_begins_with_a_letter_or_digit():
+    group = "a" + "b" * 23
+
+    def program():
+        Firewalls("firewalls", slug="social-example", groups=[group], rules=(), balancer=None)
+
+    (firewall,) = (one for one in record(program).resources if one.is_custom)
+
+    assert firewall.inputs["label"][0].isalnum()
+    assert len(firewall.inputs["label"]) <= 32
+    assert "inbounds" not in firewall.inputs

@@ -42,6 +42,18 @@ def test_check_as_data_of_a_sound_file_has_no_problems(cli, stack):
     assert data["file"] == "stacks/Pulumi.social.yaml"
 
 
+def test_check_annotated_marks_the_lines_that_are_wrong(cli, stack):
+    stack("social", "sise: small")
+
+    outcome = cli("check", "social", "--annotate")
+
+    assert (outcome.code, outcome.err) == (1, "")
+    assert "    sise: small  # E2\n" in outcome.out
+    assert "# E2: sise: the key sise is not known here\n#     hint: did you mean size?\n" in outcome.out
+    stack("social")
+    assert cli("check", "social", "--annotate").out == cli("check", "social").out
+
+
 def test_check_finds_a_plan_that_does_not_fit(cli, stack):
     stack("social", "size: large", more="nodes: {redis: {machine_type: g6-nanode-1}}")
 

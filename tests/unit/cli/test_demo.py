@@ -1,9 +1,9 @@
 import json
 import re
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 SHIPPED = Path(__file__).parents[3] / "stacks" / "Pulumi.demo.yaml"
@@ -15,7 +15,10 @@ def test_demo_fills_the_folder_and_says_what_matters(cli, folder, golden):
     outcome = cli("demo")
 
     assert (outcome.code, outcome.err) == (0, "")
-    golden("cli/demo.txt", re.sub(r"[\d.]+ seconds", "N seconds", outcome.out))
+    told, _, sizes = outcome.out.partition("\nMachines\n")
+    golden("cli/demo.txt", told)
+    assert re.search(r"^  web-1  \d+ files  [\d,]+ bytes  user data [\d,]+ of 16,384 bytes", sizes, re.MULTILINE)
+    assert re.search(r"^Done in \d+\.\d seconds\.$", sizes, re.MULTILINE)
     made = folder / "build" / "demo"
     assert {path.name for path in made.iterdir()} == {
         ".made-by-mastodon-infra",
@@ -34,15 +37,15 @@ def test_demo_fills_the_folder_and_says_what_matters(cli, folder, golden):
     assert "linode:index/instance:Instance web-1\n" in (made / "resources.txt").read_text()
 
 
-def test_demo_a_second_time_takes_less_than_five_seconds(folder):
+def test_demo_takes_less_than_five_seconds(folder):
+    """In a process of its own, and in the processor's time, because a machine may be busy with other tests."""
     shutil.copy(SHIPPED, folder / "stacks")
-    command = [sys.executable, "-m", "mastodon_infra", "demo"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
 
-    begin = time.monotonic()
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "mastodon_infra", "demo"], cwd=folder, check=True, capture_output=True)
 
-    assert time.monotonic() - begin < 5
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
 
 
 def test_demo_without_its_stack_says_so(cli, folder):

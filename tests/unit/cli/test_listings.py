@@ -79,6 +79,18 @@ def test_schema_is_written_once(cli, folder):
     assert cli("schema", "--write").out == "stacks/instance.schema.json is up to date\n"
 
 
+def test_schema_in_a_checkout_writes_the_reference_pages_too(cli, folder):
+    (folder / "docs/reference").mkdir(parents=True)
+
+    outcome = cli("schema", "--write")
+
+    assert outcome.out.splitlines() == [
+        "wrote stacks/instance.schema.json",
+        "wrote docs/reference/stack-file.md",
+        "wrote docs/reference/facts.md",
+    ]
+
+
 @pytest.mark.parametrize("typed", ["", "reg"])
 def test_tables_are_completed(typed):
     found = facts.complete_table(typed)

@@ -1,4 +1,5 @@
 import json
+import textwrap
 
 import pytest
 
@@ -104,3 +105,16 @@ def test_plan_for_an_impossible_number_of_people_is_a_usage_error(cli, stack, ma
 
     assert outcome.code == 2
     assert "--mau" in outcome.err
+
+
+def test_next_step_can_be_copied_into_the_stack_file(cli, stack):
+    stack("social", "size: large")
+    step = cli("plan", "social", columns=100).out.partition("In the stack file:\n")[2].partition("\n\n")[0]
+
+    stack("after", "size: large", more=textwrap.dedent(step))
+
+    assert "sidekiq:" in step
+    before, after = (
+        json.loads(cli("plan", name, "--json").out)["capacity"]["limits"][0] for name in ("social", "after")
+    )
+    assert after["users"]["value"] >= before["users"]["value"] * 1.1

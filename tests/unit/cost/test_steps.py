@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mastodon_infra.cost.estimate import estimate
-from mastodon_infra.cost.growth import LIFTED_OUTSIDE, remedies
+from mastodon_infra.cost.growth import remedies
 from mastodon_infra.cost.steps import LEAST_GAIN_PERCENT, cheapest_step, next_steps
 from mastodon_infra.cost.variants import planned, words
 from mastodon_infra.errors import PlanError
@@ -22,7 +22,7 @@ UNITS = {
 
 def users_of(plan):
     """What a plan carries once the limits are gone that others lift on request."""
-    return next(limit.users.value for limit in plan.capacity.limits if limit.name not in LIFTED_OUTSIDE)
+    return next(limit.users.value for limit in plan.capacity.limits if not limit.is_lifted_on_request)
 
 
 def steps_of(**said):
@@ -96,12 +96,13 @@ def test_threads_that_were_asked_for_may_go():
     assert steps_of(**said)[0].changes == ("leave out web.workers",)
 
 
-def test_the_mail_quota_is_lifted_outside_for_nothing():
-    first = steps_of(size="large", mail=SES)[0]
+def test_the_mail_quota_does_not_count_but_somebody_must_ask():
+    with_quota, without = steps_of(size="large", mail=SES)[0], steps_of(size="large")[0]
 
-    assert (first.changes, first.difference_usd_month) == ((), 0)
-    assert "ask Amazon" in first.description
-    assert first.first_limit.name != "mail-quota"
+    assert with_quota.users == without.users
+    assert "ask Amazon" in with_quota.description
+    assert "ask Amazon" not in without.description
+    assert with_quota.first_limit.name != "mail-quota"
 
 
 def test_a_bucket_that_may_not_give_more_keeps_media_longer():

@@ -203,8 +203,14 @@ def placements(draw: st.DrawFn, region: Region) -> Said:
         if role.value not in held:
             roles[draw(st.sampled_from(sorted(roles)))].append(role.value)
     nodes: Said = {}
+    blocks: dict[Role, list[int]] = {}
     for name in draw(st.permutations(sorted(roles))):
         group: Said = {"roles": draw(st.permutations(roles[name]))}
+        first = next(role for role in Role if role.value in roles[name])
+        if first not in blocks:
+            blocks[first] = [0, *draw(st.permutations(range(1, 16)))]
+        if block := blocks[first].pop(0):
+            group["address_block"] = block
         is_single = bool(SINGLE_ROLES & {Role(role) for role in roles[name]})
         if draw(st.booleans()):
             group["count"] = 1 if is_single else draw(st.integers(1, 5))

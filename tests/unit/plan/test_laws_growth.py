@@ -45,6 +45,13 @@ def carried(plan):
     return min(limit.users.value for limit in plan.capacity.limits if limit.name not in NOT_OURS)
 
 
+@st.composite
+def placed(draw):
+    """A file with a placement of its own."""
+    words = draw(untouched())
+    return words | {"nodes": draw(placements(REGION_ROWS[words["region"]]))}
+
+
 def machine_price(plan):
     return sum(node.machine.price_usd_month for node in plan.nodes)
 
@@ -62,7 +69,7 @@ def test_capacity_names_the_tightest_limit_first(case):
     plan = case.plan
     users = [limit.users.value for limit in plan.capacity.limits]
     assert users == sorted(users)
-    assert plan.capacity.users == users[0]
+    assert plan.capacity.users == plan.capacity.first.users.value == carried(plan)
     assert all(limit.symptom and limit.remedy and limit.title for limit in plan.capacity.limits)
 
 
@@ -185,11 +192,46 @@ def test_a_larger_instance_keeps_volumes_buckets_and_network(one, other):
     assert before.node(before.leader).address == after.node(after.leader).address
 
 
-def test_the_words_of_a_file_may_stand_in_any_order():
-    """Groups are told apart by name, so moving one up in the file moves no machine."""
+@LAW_OF_TWO
+@given(placed(), st.randoms(use_true_random=False))
+def test_groups_may_stand_in_any_order(words, chance):
+    """An editor that sorts keys must not move a machine."""
+    names = list(words["nodes"])
+    chance.shuffle(names)
+    here, there = (
+        _plan_or_none(words | {"nodes": {name: words["nodes"][name] for name in order}})
+        for order in (words["nodes"], names)
+    )
+    if here is None or there is None:
+        assert here is there
+        return
+    for what in ("name", "label", "address", "is_leader", "volumes"):
+        assert sorted((node.name, str(getattr(node, what))) for node in here.nodes) == sorted(
+            (node.name, str(getattr(node, what))) for node in there.nodes
+        )
+
+
+@LAW_OF_TWO
+@given(placed(), st.data())
+def test_a_new_group_moves_no_machine_that_exists(words, data):
+    """Wherever in the file it is written."""
+    before = _plan_or_none(words)
+    taken = {group.get("address_block", 0) for group in words["nodes"].values()}
+    new = {"roles": ["web", "sidekiq"], "count": 1, "address_block": min(set(range(16)) - taken)}
+    names = list(words["nodes"])
+    names.insert(data.draw(st.integers(0, len(names))), "newest")
+    after = _plan_or_none(words | {"nodes": {name: words["nodes"].get(name, new) for name in names}})
+    if before is None or after is None:
+        return
+    kept = {node.name: (node.address, node.label, node.volumes) for node in after.nodes}
+    for node in before.nodes:
+        assert kept.get(node.name, (node.address, node.label, node.volumes)) == (node.address, node.label, node.volumes)
+
+
+def test_two_groups_in_two_orders_keep_their_addresses():
     groups = {
         "app": {"roles": ["web", "streaming"], "count": 2},
-        "front": {"roles": ["web"], "count": 1},
+        "front": {"roles": ["web"], "count": 1, "address_block": 1},
         "rest": {"roles": ["sidekiq", "postgres", "redis", "monitoring"]},
     }
     turned = dict(reversed(groups.items()))

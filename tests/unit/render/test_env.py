@@ -54,7 +54,7 @@ def test_a_setting_said_twice_is_refused():
 def test_every_environment_file_holds_only_known_settings_of_its_kind(plan):
     for node in plan.nodes:
         for file in bundle(plan, node, Wiring.placeholder(plan)).files:
-            if not file.path.endswith(".env"):
+            if not file.path.startswith("/etc/mastodon/") or not file.path.endswith(".env"):
                 continue
             kind = ProcessKind(file.path.rpartition("/")[2].removesuffix(".env"))
             for line in file.content.splitlines():

@@ -1,0 +1,156 @@
+"""PostgreSQL: the bundle's own scripts make a cluster, and the server reads its files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from decimal import Decimal
+
+from mastodon_infra.catalog.versions import POSTGRESQL
+from mastodon_infra.plan.decided import Decided
+from tests.parsers.checks.system import Files, settings_of
+from tests.parsers.machine import Refused
+from tests.parsers.tree import Tree
+
+VERSION = POSTGRESQL.version
+SETTINGS = f"/etc/postgresql/{VERSION}/main"
+BINARIES = f"/usr/lib/postgresql/{VERSION}/bin"
+LIBRARY = "/usr/local/lib/mastodon-infra"
+PASS_FILE = "/tmp/pgpass"
+KIB = 1024
+BYTES = {"B": 1, "kB": KIB, "8kB": 8 * KIB, "MB": KIB**2, "KiB": KIB, "MiB": KIB**2, "GiB": KIB**3}
+MILLISECONDS = {"ms": 1, "s": 1000, "min": 60_000, "seconds": 1000}
+ELSEWHERE = {
+    "idle_in_transaction_session_timeout": "idle_in_transaction_timeout_seconds",
+    "autovacuum_naptime": "autovacuum_naptime_seconds",
+    "log_min_duration_statement": "log_min_duration_ms",
+}
+"""Settings whose decision has another name in the plan."""
+
+SMALL = "-c shared_buffers=16MB -c wal_buffers=-1 -c huge_pages=off -c log_destination=stderr -c fsync=off"
+"""A machine's memory is not this machine's; the rest is as written."""
+
+
+def settings(tree: Tree, files: Files) -> None:
+    """``postgres -C`` takes every setting, and what the plan decided is what it then says."""
+    need_cluster(tree)
+    written = [match.group(1) for file in files for line in settings_of(file) if (match := re.match(r"([\w.]+)", line))]
+    if len(set(written)) != len(written):
+        raise Refused("a setting is written twice")
+    script = f'for name; do echo "$name=$({BINARIES}/postgres -D {SETTINGS} -C "$name")"; done'
+    command = ["bash", "-euc", script, "all", *written]
+    said = dict(
+        line.partition("=")[::2] for line in tree.machine.must(command, user="postgres", seconds=60).splitlines()
+    )
+    with server(tree):
+        refused = _query(tree, f"SELECT name, error FROM pg_file_settings WHERE error <> '{COULD_NOT}'")
+        if refused:
+            raise Refused(refused)
+        units = dict(line.split("|") for line in _query(tree, "SELECT name, unit FROM pg_settings").splitlines())
+    planned = {field.name: getattr(tree.plan.postgres, field.name) for field in fields(tree.plan.postgres)}
+    if tree.plan.postgres.parallel:
+        parallel = tree.plan.postgres.parallel
+        planned |= {field.name: getattr(parallel, field.name) for field in fields(parallel)}
+    for name in written:
+        decided = planned.get(ELSEWHERE.get(name, name))
+        if isinstance(decided, Decided) and _size(said[name], units[name]) != _size(decided.value, decided.unit):
+            raise Refused(
+                f"{name}: PostgreSQL says {said[name]} {units[name]}, the plan {decided.value} {decided.unit}"
+            )
+    known = {name for name, value in planned.items() if isinstance(value, Decided)}
+    unsaid = known - {ELSEWHERE.get(name, name) for name in written} - OF_ROLES
+    if unsaid:
+        raise Refused(f"the plan decides {', '.join(sorted(unsaid))}, and no file says so")
+
+
+COULD_NOT = "setting could not be applied"
+"""What the server says of a setting that the command line overrides."""
+
+OF_ROLES = {"memory_share", "app_statement_timeout_seconds"}
+"""Decisions that are no settings of the server: an input, and one that holds for a role."""
+
+
+def _size(value: object, unit: str) -> object:
+    """A number with its unit as bytes or milliseconds; a word as it is."""
+    text = str(value)
+    if not re.fullmatch(r"-?[0-9.]+", text):
+        return text
+    factor = BYTES.get(unit) or MILLISECONDS.get(unit) or 1
+    return Decimal(text) * factor
+
+
+def access(tree: Tree, files: Files) -> None:
+    """The running server has read every line of pg_hba.conf without an error, and lets the app in by TLS only."""
+    need_cluster(tree)
+    with server(tree):
+        wrong = _query(tree, "SELECT line_number, error FROM pg_hba_file_rules WHERE error IS NOT NULL")
+        read = int(_query(tree, "SELECT count(*) FROM pg_hba_file_rules"))
+        source = _query(tree, "SHOW hba_file")
+    lines = sum(len(settings_of(file)) for file in files)
+    if wrong or read != lines or source not in {file.path for file in files}:
+        raise Refused(f"{source}: {read} rules of {lines} lines\n{wrong}")
+
+
+def roles(tree: Tree, files: Files) -> None:
+    """The bundle's own script runs it, twice; then each role logs in with its password, over TLS and not without."""
+    need_cluster(tree)
+    logins = {
+        "mastodon": tree.wiring.postgres_app_password,
+        "mastodon_admin": tree.wiring.postgres_admin_password,
+        "mastodon_exporter": tree.wiring.postgres_exporter_password,
+    }
+    with server(tree):
+        for _ in range(2):
+            tree.machine.must([f"{LIBRARY}/postgres-roles"], user="postgres")
+        for role, password in logins.items():
+            tree.machine.put(PASS_FILE, f"*:*:*:*:{password}\n", 0o600)
+            for mode, expected in (("verify-full", True), ("disable", False)):
+                if bool(_login(tree, role, mode)) != expected:
+                    raise Refused(f"{role} with sslmode={mode}: {_login(tree, role, mode).said}")
+
+
+def _login(tree: Tree, role: str, mode: str):
+    door = (
+        f"host=postgres.mastodon.internal hostaddr=127.0.0.1 port=5432 dbname=mastodon_production user={role} "
+        f"sslmode={mode} sslrootcert=/etc/mastodon-infra/ca.crt"
+    )
+    command = ["psql", "--no-psqlrc", "--no-password", "--command=SELECT 1", f"--dbname={door}"]
+    return tree.machine.run(command, environment={"PGPASSFILE": PASS_FILE})
+
+
+def create_cluster(tree: Tree, files: Files) -> None:
+    """Debian's own reader of these files sees a setting, and sees that no cluster is to be made with the package."""
+    script = 'use lib "/usr/share/postgresql-common"; use PgCommon; my %said = read_conf_file($ARGV[0]); '
+    script += 'print $said{"create_main_cluster"} // "unsaid";'
+    for file in files:
+        said = tree.machine.must(["perl", "-w", "-e", script, file.path])
+        if said not in {"0", "false", "off", "no"}:
+            raise Refused(f"{file.path}: create_main_cluster is {said}")
+
+
+def need_cluster(tree: Tree) -> None:
+    """Let the bundle's own script make the cluster, once."""
+    if not tree.machine.run(["test", "-e", f"{SETTINGS}/postgresql.conf"]):
+        tree.machine.must([f"{LIBRARY}/postgres-cluster"], seconds=60)
+
+
+@contextmanager
+def server(tree: Tree) -> Iterator[None]:
+    """The server, running with the settings as written but for memory."""
+    control = [f"{BINARIES}/pg_ctl", f"--pgdata={SETTINGS}", "--wait", "--silent", "--timeout=20"]
+    log = "/tmp/postgres.log"
+    started = tree.machine.run([*control, f"--log={log}", f"--options={SMALL}", "start"], user="postgres")
+    if not started:
+        raise Refused(f"{started.said}\n{tree.machine.run(['cat', log]).said}")
+    try:
+        yield
+    finally:
+        tree.machine.run([*control, "--mode=immediate", "stop"], user="postgres")
+
+
+def _query(tree: Tree, query: str) -> str:
+    return tree.machine.must(
+        ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", f"--command={query}"], user="postgres"
+    )
