@@ -94,7 +94,10 @@ def custom_stack(nodes: int) -> str:
     for name, roles, count in (("web", "web, streaming", web), ("sidekiq", "sidekiq", left - web)):
         for part, size in enumerate(split(count, at_most=LARGEST_GROUP), start=1):
             group = name if part == 1 else f"{name}-{part}"
-            lines.append(f"  {group}: {{roles: [{roles}], count: {size}, machine_type: g6-standard-4}}")
+            block = part - 1
+            lines.append(
+                f"  {group}: {{roles: [{roles}], count: {size}, machine_type: g6-standard-4, address_block: {block}}}"
+            )
     return stack(*lines)
 
 

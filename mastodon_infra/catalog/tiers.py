@@ -67,7 +67,7 @@ TIER_GROUPS: dict[Tier, tuple[GroupPreset, ...]] = {
             "postgres",
             (Role.POSTGRES,),
             Growth.UP,
-            ("g6-dedicated-16", "g6-dedicated-32", "g6-dedicated-48", "g6-dedicated-64"),
+            ("g6-dedicated-16", "g6-dedicated-32", "g6-dedicated-48", "g6-dedicated-56", "g6-dedicated-64"),
         ),
         GroupPreset(
             "redis", (Role.REDIS,), Growth.UP, ("g6-standard-4", "g6-standard-6", "g6-standard-8", "g6-standard-16")

@@ -117,9 +117,14 @@ def _data_notes(spec: InstanceSpec, nodes: tuple[NodePlan, ...]) -> Iterator[Not
         yield Note(
             "backups-same-provider",
             Level.ADVICE,
-            f"Backups and media are both kept by {spec.storage.provider}, with separate credentials.",
+            f"Backups and media are both kept by {_keeper(spec)}, with separate credentials.",
             "set backups.provider to another one, so that losing an account is not losing everything",
         )
+
+
+def _keeper(spec: InstanceSpec) -> str:
+    store = object_store(spec.storage.provider)
+    return store.title if store else spec.storage.provider
 
 
 def _network_notes(spec: InstanceSpec, network: NetworkPlan) -> Iterator[Note]:

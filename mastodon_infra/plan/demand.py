@@ -83,19 +83,25 @@ def demand_of(users: Decided[int]) -> Demand:
         users=users,
         requests_average=Decided(average, "0.4 + 0.006 per user", FOSSTODON, "requests/s", given),
         requests_peak=Decided(
-            peak, "three times the average", JUDGEMENT, "requests/s", (("average", f"{average} requests/s"),)
+            peak,
+            "three times the average",
+            JUDGEMENT,
+            "requests/s",
+            (("average", f"{average.normalize():f} requests/s"),),
         ),
         puma_threads=Decided(
             puma_threads(count),
             f"peak requests x {SERVICE_TIME_MS} ms each, half of the threads busy; at least {FEWEST_PUMA_THREADS}",
             SCALING_2017,
             "threads",
-            (("peak", f"{peak} requests/s"),),
+            (("peak", f"{peak.normalize():f} requests/s"),),
         ),
         jobs_average=Decided(
             jobs, "0.02 per user up to 1,000 users, 0.004 for each user beyond", AUS_SOCIAL, "jobs/s", given
         ),
-        jobs_peak=Decided(4 * jobs, "four times the average", AUS_SOCIAL, "jobs/s", (("average", f"{jobs} jobs/s"),)),
+        jobs_peak=Decided(
+            4 * jobs, "four times the average", AUS_SOCIAL, "jobs/s", (("average", f"{jobs.normalize():f} jobs/s"),)
+        ),
         streams_peak=Decided(
             ceil_div(count * STREAMS_PER_100, 100),
             "0.16 per user: twice the 0.08 seen on average",

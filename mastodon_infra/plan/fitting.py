@@ -18,7 +18,7 @@ from mastodon_infra.plan.tuning.sidekiq import SidekiqProcess, SidekiqUnit, deal
 from mastodon_infra.plan.tuning.web import WebTuning, tune_web
 from mastodon_infra.units import ceil_div, mib_text
 
-USERS_PER_DATABASE_VCPU = 1600
+USERS_PER_DATABASE_VCPU = 1800
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def user_data(
     if payload is None:
         return _written(node_bundle, node, wiring, node_bundle.files, None, most=most)
     boot = tuple(file for file in node_bundle.files if file.part is Part.BOOT)
-    files = (*boot, *fetch_files(plan, node, wiring, payload))
+    files: tuple[BundleFile | TransientFile, ...] = (*boot, *fetch_files(plan, node, wiring, payload))
     return _written(node_bundle, node, wiring, files, payload, most=most)
 
 

@@ -21,7 +21,7 @@ SECRETS = {
     f"{NAMESPACE}:encryptionPrimaryKey": "For an instance that moves in: its ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY.",
     f"{NAMESPACE}:encryptionDeterministicKey": "For an instance that moves in: its deterministic encryption key.",
     f"{NAMESPACE}:encryptionKeyDerivationSalt": "For an instance that moves in: its key derivation salt.",
-    f"{NAMESPACE}:vapidPrivateKey": "For an instance that moves in: its VAPID_PRIVATE_KEY; the public half follows from it.",
+    f"{NAMESPACE}:vapidPrivateKey": "For an instance that moves in: its VAPID_PRIVATE_KEY (the public half follows).",
     f"{NAMESPACE}:backupCipherPassphrase": "For an instance that moves in: the passphrase of its pgBackRest backups.",
 }
 """Secrets that an instance may need, by their key beside the instance."""

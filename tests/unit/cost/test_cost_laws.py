@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mastodon_infra.cost.difference import difference
@@ -34,11 +34,15 @@ def test_the_total_is_the_sum_of_the_lines(users, choices):
     assert all(line.usd_month >= 0 for line in cost.lines)
 
 
+TIERS = [(1, 100), (101, 1_000), (1_001, 3_000), (3_001, 10_000), (10_001, 100_000)]
+TWO_OF_A_TIER = st.sampled_from(TIERS).flatmap(lambda ends: st.tuples(st.integers(*ends), st.integers(*ends)))
+
+
 @LAW
-@given(USERS, USERS, CHOICES)
-def test_the_price_never_falls_when_users_grow_within_a_tier(one, other, choices):
-    fewer, more = sorted((one, other))
-    assume(tier_for(fewer) is tier_for(more))
+@given(TWO_OF_A_TIER, CHOICES)
+def test_the_price_never_falls_when_users_grow_within_a_tier(users, choices):
+    fewer, more = sorted(users)
+    assert tier_for(fewer) is tier_for(more)
 
     cheaper, dearer = (cost_of(expected_monthly_active_users=users, **choices) for users in (fewer, more))
 

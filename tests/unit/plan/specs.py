@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from mastodon_infra.catalog.regions import REGIONS
@@ -21,10 +21,12 @@ from mastodon_infra.plan.types import InstancePlan
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGBRzNtFJ6eTCPAzvjRIaPQrDCJCXZvfdIWFcdyCzJ9L demo"
 
-LAW = settings(max_examples=40)
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
+
+LAW = settings(max_examples=40, phases=PHASES)
 """How often a law about one plan is tried."""
 
-LAW_OF_TWO = settings(max_examples=30)
+LAW_OF_TWO = settings(max_examples=30, phases=PHASES)
 """How often a law that compares plans is tried."""
 
 Said = dict[str, Any]
