@@ -11,6 +11,7 @@ from mastodon_infra.model.mastodon import Registrations
 from mastodon_infra.model.role import Queue, Role
 from mastodon_infra.model.services import DnsProvider, MediaFront, NetworkMode
 from mastodon_infra.plan.capacity_types import Capacity
+from mastodon_infra.plan.edge import has_own_mail
 from mastodon_infra.plan.network_types import NetworkPlan
 from mastodon_infra.plan.notes import Level, Note
 from mastodon_infra.plan.tuning.sidekiq import SidekiqUnit
@@ -76,6 +77,12 @@ def _mail_notes(spec: InstanceSpec) -> Iterator[Note]:
             "No mail is sent: nobody can confirm a sign-up or reset a password, and you get no alerts by mail.",
             "set mail: {provider: ses, region: …} or {provider: smtp, host: …, username: …}",
         )
+        if has_own_mail(spec):
+            yield Note(
+                "mail-records-left-alone",
+                Level.INFO,
+                f"Somebody reads mail at {spec.domain}, so its SPF and DMARC records are left alone.",
+            )
         if spec.mastodon.registrations is not Registrations.NONE:
             yield Note(
                 "mail-none-registrations",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from mastodon_infra.catalog.mail import mail_provider
-from mastodon_infra.catalog.sources import ASKED, CLOUDFLARE, JUDGEMENT, LINODE, MASTODON_DOCS
+from mastodon_infra.catalog.sources import ASKED, CLOUDFLARE, JUDGEMENT, LINODE, MAIL_RELAYS, MASTODON_DOCS
 from mastodon_infra.catalog.storage import object_store
 from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.model.laws import dns_zone, is_under, media_domain
@@ -27,13 +27,17 @@ def plan_mail(spec: InstanceSpec) -> MailPlan:
     mail = spec.smtp
     if mail is None:
         return MailPlan("none", "", None, "", "", spec.domain, "")
+    port: Decided[int]
     sender = mail.from_address or f"notifications@{spec.domain}"
     domain = sender.rpartition("@")[2]
     if isinstance(mail, SesMailSpec):
         row = mail_provider("ses")
         port = Decided(row.port if row else 2587, "SES answers there, and Linode does not block it", LINODE)
         return MailPlan("ses", f"email-smtp.{mail.region}.amazonaws.com", port, "", sender, domain, mail.region)
-    port = Decided(mail.port, "asked for, or the port that relays offer beside the blocked ones", ASKED, asked=True)
+    if "port" in mail.model_fields_set:
+        port = Decided(mail.port, "asked for", ASKED, asked=True)
+    else:
+        port = Decided(mail.port, "the port that relays offer beside those that Linode blocks", MAIL_RELAYS)
     return MailPlan("smtp", mail.host, port, mail.username, sender, domain, "")
 
 
@@ -82,12 +86,7 @@ def plan_media(spec: InstanceSpec, *, slug: str, region: str, media_gb_day: Deci
         bucket=spec.storage.bucket or f"{slug}-media",
         host=media_domain(spec),
         front=spec.edge.media,
-        remote_retention_days=Decided(
-            retention,
-            "Mastodon's documentation advises 7 to 14 days; people see older media fetched again",
-            MASTODON_DOCS,
-            "days",
-        ),
+        remote_retention_days=_retention(spec),
         stored_gb=Decided(
             stored,
             "other servers' media for as long as they are kept, and a year of your own (a fifth of the inflow)",
@@ -97,6 +96,14 @@ def plan_media(spec: InstanceSpec, *, slug: str, region: str, media_gb_day: Deci
         ),
         is_protected=not spec.disposable,
     )
+
+
+def _retention(spec: InstanceSpec) -> Decided[int]:
+    days = spec.mastodon.remote_media_retention_days
+    if "remote_media_retention_days" in spec.mastodon.model_fields_set:
+        return Decided(days, "asked for", ASKED, "days", asked=True)
+    advice = "Mastodon's documentation advises 7 to 14 days; what is older is fetched again when somebody looks"
+    return Decided(days, advice, MASTODON_DOCS, "days")
 
 
 def plan_dns(
@@ -193,6 +200,8 @@ def _mail_records(spec: InstanceSpec, mail: MailPlan) -> Iterator[DnsRecord]:
     is_own_reader = is_under(spec.owner.email.rpartition("@")[2], zone)
     report = f"; rua=mailto:{spec.owner.email}" if is_own_reader else ""
     policy, fate = ("reject", "is refused") if mail.provider == "none" else ("quarantine", "goes to the spam folder")
+    if mail.provider == "none" and has_own_mail(spec):
+        return
     if mail.provider == "none":
         yield _record("mail-spf", sender, "TXT", "v=spf1 -all", "nobody may send mail as this domain")
     elif isinstance(spec.smtp, SesMailSpec):
@@ -202,9 +211,14 @@ def _mail_records(spec: InstanceSpec, mail: MailPlan) -> Iterator[DnsRecord]:
     yield _record("mail-dmarc", f"_dmarc.{sender}", "TXT", f"v=DMARC1; p={policy}{report}", f"forged mail {fate}")
 
 
+def has_own_mail(spec: InstanceSpec) -> bool:
+    """Whether somebody named in the spec reads mail at the sender's domain, so that others do send as it."""
+    readers = (spec.owner.email, spec.alerts.email or spec.owner.email)
+    return any(is_under(reader.rpartition("@")[2], spec.domain) for reader in readers)
+
+
 def _ses_records(sender: str, ses_region: str) -> Iterator[DnsRecord]:
     bounce = f"bounce.{sender}"
-    yield _record("mail-spf", sender, "TXT", "v=spf1 include:amazonses.com ~all", "SES may send as this domain")
     yield _record("mail-bounce-spf", bounce, "TXT", "v=spf1 include:amazonses.com -all", "SES may send from here")
     exchanger = f"feedback-smtp.{ses_region}.amazonses.com"
     yield _record("mail-bounce-mx", bounce, "MX", exchanger, "bounces go to SES", priority=10)

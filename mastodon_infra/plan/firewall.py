@@ -33,12 +33,22 @@ APP = (Role.WEB, Role.STREAMING, Role.SIDEKIQ)
 
 
 @dataclass(frozen=True, slots=True)
+class Runs:
+    """What the fullest node of a group runs, as far as it opens ports."""
+
+    group: Group
+    streaming: int
+    sidekiq: int
+    has_web_metrics: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
-    """One conversation inside the instance: nodes with any of ``clients`` talk to nodes with ``server``."""
+    """One conversation inside the instance: nodes with any of the roles ``clients`` talk to the group ``server``."""
 
     name: str
     clients: tuple[Role, ...]
-    server: Role
+    server: str
     process: str
     first_port: int
     last_port: int
@@ -59,101 +69,46 @@ class Front:
     balancer_cidr: str
 
 
-def internal_flows(
-    *,
-    groups: tuple[Group, ...],
-    pooler: PoolerPlace,
-    streaming_processes: int,
-    sidekiq_processes: int,
-    has_web_metrics: bool,
-) -> tuple[Flow, ...]:
-    """Every conversation between roles, for this placement. Process counts are those of the fullest node."""
-    last_stream = streaming.FIRST_PORT + max(1, streaming_processes) - 1
-    flows = [
-        Flow(
-            "streaming",
-            (Role.WEB,),
-            Role.STREAMING,
-            "streaming",
-            streaming.FIRST_PORT,
-            last_stream,
-            "nginx passes streams on",
-        ),
-        Flow(
-            "redis-queue",
-            APP,
-            Role.REDIS,
-            "redis-queue",
-            redis.QUEUE_PORT,
-            redis.QUEUE_PORT,
-            "queues, feeds, live updates",
-        ),
-        Flow(
-            "redis-cache",
-            (Role.WEB, Role.SIDEKIQ),
-            Role.REDIS,
-            "redis-cache",
-            redis.CACHE_PORT,
-            redis.CACHE_PORT,
-            "Rails' cache and rate limits",
-        ),
-        Flow(
-            "postgres",
-            APP,
-            Role.POSTGRES,
-            "postgres",
-            POSTGRES_PORT,
-            POSTGRES_PORT,
-            "queries; migrations always go direct",
-        ),
-    ]
-    if pooler is PoolerPlace.DATABASE_NODE:
-        flows.append(
-            Flow(
-                "pgbouncer",
-                APP,
-                Role.POSTGRES,
-                "pgbouncer",
-                pgbouncer.PORT,
-                pgbouncer.PORT,
-                "queries through the pooler",
-            )
-        )
-    return (
-        *flows,
-        *_metrics_flows(pooler, last_stream, sidekiq_processes, has_web_metrics=has_web_metrics, groups=groups),
+def internal_flows(runs: tuple[Runs, ...], pooler: PoolerPlace) -> tuple[Flow, ...]:
+    """Every conversation between machines of the instance, group by group of those that are asked."""
+    return tuple(flow for one in runs for flow in (*_service_flows(one, pooler), *_metrics_flows(one, pooler)))
+
+
+def _service_flows(runs: Runs, pooler: PoolerPlace) -> Iterator[Flow]:
+    roles, name = runs.group.roles, runs.group.name
+
+    def flow(process: str, clients: tuple[Role, ...], port: int, purpose: str, *, count: int = 1) -> Flow:
+        return Flow(process, clients, name, process, port, port + count - 1, purpose)
+
+    if runs.streaming:
+        yield flow("streaming", (Role.WEB,), streaming.FIRST_PORT, "nginx passes streams on", count=runs.streaming)
+    if Role.REDIS in roles:
+        yield flow("redis-queue", APP, redis.QUEUE_PORT, "queues, feeds, live updates")
+        yield flow("redis-cache", (Role.WEB, Role.SIDEKIQ), redis.CACHE_PORT, "Rails' cache and rate limits")
+    if Role.POSTGRES in roles:
+        yield flow("postgres", APP, POSTGRES_PORT, "queries; migrations always go direct")
+        if pooler is PoolerPlace.DATABASE_NODE:
+            yield flow("pgbouncer", APP, pgbouncer.PORT, "queries through the pooler")
+
+
+def _metrics_flows(runs: Runs, pooler: PoolerPlace) -> Iterator[Flow]:
+    roles = set(runs.group.roles)
+    has_pooler = pooler is PoolerPlace.DATABASE_NODE and Role.POSTGRES in roles
+    has_pooler = has_pooler or (pooler is PoolerPlace.APP_NODES and bool(roles & set(APP)))
+    ports = (
+        ("nginx-exporter", NGINX_EXPORTER_PORT, int(Role.WEB in roles)),
+        ("puma-exporter", PUMA_EXPORTER_PORT, int(runs.has_web_metrics)),
+        ("streaming", streaming.FIRST_PORT, runs.streaming),
+        ("sidekiq", SIDEKIQ_METRICS_PORT, runs.sidekiq),
+        ("postgres-exporter", POSTGRES_EXPORTER_PORT, int(Role.POSTGRES in roles)),
+        ("pgbouncer-exporter", PGBOUNCER_EXPORTER_PORT, int(has_pooler)),
+        ("redis-exporter", REDIS_EXPORTER_PORT, 2 * int(Role.REDIS in roles)),
     )
-
-
-def _metrics_flows(
-    pooler: PoolerPlace,
-    last_stream: int,
-    sidekiq_processes: int,
-    *,
-    has_web_metrics: bool,
-    groups: tuple[Group, ...],
-) -> Iterator[Flow]:
-    monitoring = (Role.MONITORING,)
-    by_role = [
-        ("nginx-exporter", Role.WEB, NGINX_EXPORTER_PORT, NGINX_EXPORTER_PORT),
-        ("streaming", Role.STREAMING, streaming.FIRST_PORT, last_stream),
-        ("postgres-exporter", Role.POSTGRES, POSTGRES_EXPORTER_PORT, POSTGRES_EXPORTER_PORT),
-        ("redis-exporter", Role.REDIS, REDIS_EXPORTER_PORT, REDIS_CACHE_EXPORTER_PORT),
-    ]
-    if has_web_metrics:
-        by_role.append(("puma-exporter", Role.WEB, PUMA_EXPORTER_PORT, PUMA_EXPORTER_PORT))
-    if sidekiq_processes:
-        by_role.append(("sidekiq", Role.SIDEKIQ, SIDEKIQ_METRICS_PORT, SIDEKIQ_METRICS_PORT + sidekiq_processes - 1))
-    if pooler is PoolerPlace.DATABASE_NODE:
-        by_role.append(("pgbouncer-exporter", Role.POSTGRES, PGBOUNCER_EXPORTER_PORT, PGBOUNCER_EXPORTER_PORT))
-    elif pooler is PoolerPlace.APP_NODES:
-        by_role.extend(
-            ("pgbouncer-exporter", role, PGBOUNCER_EXPORTER_PORT, PGBOUNCER_EXPORTER_PORT)
-            for role in APP
-            if any(role in group.roles for group in groups)
-        )
-    for process, role, first, last in by_role:
-        yield Flow(f"metrics-{process}", monitoring, role, process, first, last, "Prometheus reads metrics")
+    for process, first, count in ports:
+        if count:
+            last = first + count - 1
+            purpose = "Prometheus reads metrics"
+            yield Flow(f"metrics-{process}", (Role.MONITORING,), runs.group.name, process, first, last, purpose)
 
 
 def firewall_rules(
@@ -289,7 +244,7 @@ def _internal_rules(
     group: Group, groups: tuple[Group, ...], flows: tuple[Flow, ...], private: tuple[Enforcer, ...]
 ) -> Iterator[FirewallRule]:
     for flow in flows:
-        if flow.server not in group.roles:
+        if flow.server != group.name:
             continue
         clients = tuple(
             other for other in groups if set(flow.clients) & set(other.roles) and _is_remote(other, group, flow)
@@ -377,5 +332,5 @@ def _ports_of(group: Group, flows: tuple[Flow, ...], pooler: PoolerPlace) -> Ite
         yield "prometheus", PROMETHEUS_PORT, PROMETHEUS_PORT
         yield "alertmanager", ALERTMANAGER_PORT, ALERTMANAGER_PORT
     for flow in flows:
-        if flow.server in group.roles:
+        if flow.server == group.name:
             yield flow.process, flow.first_port, flow.last_port

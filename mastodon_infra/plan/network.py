@@ -11,11 +11,11 @@ from mastodon_infra.model.role import Role
 from mastodon_infra.model.services import NetworkMode
 from mastodon_infra.plan import addressing, naming
 from mastodon_infra.plan.decided import Decided
-from mastodon_infra.plan.firewall import Front, firewall_rules, internal_flows, listeners
+from mastodon_infra.plan.firewall import Front, Runs, firewall_rules, internal_flows, listeners
 from mastodon_infra.plan.frame import Frame
 from mastodon_infra.plan.network_types import BalancerPlan, FirewallRule, InternalHost, Listener, NetworkPlan
 from mastodon_infra.plan.services import front_networks
-from mastodon_infra.plan.types import NodePlan
+from mastodon_infra.plan.types import Group, NodePlan
 
 SERVICES = ((Role.POSTGRES, "postgres"), (Role.REDIS, "redis"), (Role.MONITORING, "monitoring"))
 """Roles that one node has, and the stable internal name under which the others reach it."""
@@ -54,13 +54,8 @@ def plan_openings(
 ) -> tuple[tuple[FirewallRule, ...], tuple[Listener, ...]]:
     """The firewall matrix, and the listeners behind it."""
     spec = frame.spec
-    flows = internal_flows(
-        groups=frame.groups,
-        pooler=frame.pooler.value,
-        streaming_processes=max(node.streaming.processes.value for node in nodes if node.streaming),
-        sidekiq_processes=max(len(node.sidekiq) for node in nodes),
-        has_web_metrics=any(line.name == "puma-metrics" for node in nodes for line in node.memory.lines),
-    )
+    runs = tuple(_runs(group, tuple(node for node in nodes if node.group == group.name)) for group in frame.groups)
+    flows = internal_flows(runs, frame.pooler.value)
     front = Front(
         sources=front_networks(spec),
         who="Cloudflare" if spec.edge.proxied else "everyone",
@@ -77,3 +72,13 @@ def plan_openings(
         acme_group=frame.group(Role.WEB).name,
     )
     return rules, listeners(groups=frame.groups, flows=flows, rules=rules, pooler=frame.pooler.value)
+
+
+def _runs(group: Group, nodes: tuple[NodePlan, ...]) -> Runs:
+    """What the fullest node of a group runs."""
+    return Runs(
+        group=group,
+        streaming=max(node.streaming.processes.value if node.streaming else 0 for node in nodes),
+        sidekiq=max(len(node.sidekiq) for node in nodes),
+        has_web_metrics=any(line.name == "puma-metrics" for node in nodes for line in node.memory.lines),
+    )

@@ -28,10 +28,14 @@ def tier_of(spec: InstanceSpec) -> Tier:
 
 
 def wanted_groups(spec: InstanceSpec) -> tuple[Wanted, ...]:
-    """The groups of the placement: the operator's own, or the tier's with the operator's adjustments."""
+    """The groups of the placement: the operator's own, or the tier's with the operator's adjustments.
+
+    In the order of first role and address block, never of the file: the first web group holds the leader.
+    """
     presets = TIER_GROUPS[tier_of(spec)]
-    own = tuple(_own_preset(name, group.roles) for name, group in spec.nodes.items() if group.roles is not None)
-    chosen = own or presets
+    own = [(_own_preset(name, group.roles), group) for name, group in spec.nodes.items() if group.roles is not None]
+    own.sort(key=lambda pair: (list(Role).index(pair[0].roles[0]), pair[1].address_block))
+    chosen = tuple(preset for preset, _ in own) or presets
     return tuple(
         Wanted(
             preset,

@@ -38,8 +38,7 @@ def root_folder() -> Path:
     made = subprocess.run(
         [*(before or ()), str(SCRIPT)],
         env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )

@@ -98,7 +98,7 @@ KINDS: tuple[Kind, ...] = (
         (r"/etc/mastodon/.*\.env",),
         "podman create",
         texts.container_environment,
-        _for("^RAILS_ENV=.*", "RAILS ENV=production"),
+        _for("^([A-Z_]+)=", r"\1 "),
     ),
     Kind(
         "service's environment",

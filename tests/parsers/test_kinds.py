@@ -21,7 +21,7 @@ def test_every_artefact_has_a_parser_or_a_reason(capfd):
             elif file.path not in PLAIN_TEXT:
                 unknown.add(file.path)
     with capfd.disabled():
-        print(f"\n{table(counts)}\n", file=sys.stderr)
+        sys.stderr.write(f"\n{table(counts)}\n\n")
 
     assert not unknown, "give each a kind in tests/parsers/kinds.py, or a reason in PLAIN_TEXT"
 

@@ -55,7 +55,7 @@ def settings(tree: Tree, files: Files) -> None:
         planned |= {field.name: getattr(parallel, field.name) for field in fields(parallel)}
     for name in written:
         decided = planned.get(ELSEWHERE.get(name, name))
-        if isinstance(decided, Decided) and _size(said[name], units[name]) != _size(decided.value, decided.unit):
+        if isinstance(decided, Decided) and not _same(said[name], units[name], decided):
             raise Refused(
                 f"{name}: PostgreSQL says {said[name]} {units[name]}, the plan {decided.value} {decided.unit}"
             )
@@ -72,7 +72,15 @@ OF_ROLES = {"memory_share", "app_statement_timeout_seconds"}
 """Decisions that are no settings of the server: an input, and one that holds for a role."""
 
 
-def _size(value: object, unit: str) -> object:
+def _same(said: str, unit: str, decided: Decided) -> bool:
+    """Whether both are one value. PostgreSQL rounds a size to its own unit, which may be a block of 8 KiB."""
+    server, plan = _size(said, unit), _size(decided.value, decided.unit)
+    if isinstance(server, Decimal) and isinstance(plan, Decimal):
+        return abs(server - plan) < BYTES.get(unit, MILLISECONDS.get(unit, Decimal("1e-9")))
+    return server == plan
+
+
+def _size(value: object, unit: str) -> Decimal | str:
     """A number with its unit as bytes or milliseconds; a word as it is."""
     text = str(value)
     if not re.fullmatch(r"-?[0-9.]+", text):
@@ -121,13 +129,11 @@ def _login(tree: Tree, role: str, mode: str):
 
 
 def create_cluster(tree: Tree, files: Files) -> None:
-    """Debian's own reader of these files sees a setting, and sees that no cluster is to be made with the package."""
-    script = 'use lib "/usr/share/postgresql-common"; use PgCommon; my %said = read_conf_file($ARGV[0]); '
-    script += 'print $said{"create_main_cluster"} // "unsaid";'
-    for file in files:
-        said = tree.machine.must(["perl", "-w", "-e", script, file.path])
-        if said not in {"0", "false", "off", "no"}:
-            raise Refused(f"{file.path}: create_main_cluster is {said}")
+    """Debian's package asks its settings, with the words of its own script, whether to make a cluster: it must not."""
+    question = ["pg_conftool", "/etc/postgresql-common/createcluster.conf", "show", "-bs", "create_main_cluster"]
+    said = tree.machine.must(question)
+    if said not in {"0", "off", "false", "no"}:
+        raise Refused(f"{', '.join(file.path for file in files)}: create_main_cluster is {said}")
 
 
 def need_cluster(tree: Tree) -> None:

@@ -8,13 +8,12 @@ from contextlib import contextmanager, nullcontext
 
 from mastodon_infra.model.role import Role
 from tests.parsers.checks import postgres
-from tests.parsers.checks.services import background
+from tests.parsers.checks.services import POOLER, background
 from tests.parsers.checks.system import Files, settings_of
 from tests.parsers.machine import Refused
 from tests.parsers.tree import Tree
 
 MIB = 1024 * 1024
-INI = "/etc/pgbouncer/pgbouncer.ini"
 PASS_FILE = "/tmp/pgpass-pooler"
 
 
@@ -50,12 +49,12 @@ def pgbouncer(tree: Tree, files: Files) -> None:
     """PgBouncer starts with its files, shows what the plan decided, and where PostgreSQL is, leads to it."""
     decided = tree.node.pgbouncer
     assert decided is not None
-    with _database(tree), background(tree, ["pgbouncer", INI], user="postgres", ports={decided.port.value}) as log:
+    with _database(tree), background(tree, POOLER, user="postgres", ports={decided.port.value}) as log:
         shown = dict(line.split("|")[:2] for line in _ask(tree, "pgbouncer", "mastodon_exporter", "SHOW CONFIG"))
         for name in ("default_pool_size", "reserve_pool_size", "max_client_conn"):
             if shown[name] != str(getattr(decided, name).value):
                 raise Refused(
-                    f"{INI}: {name} is {shown[name]} in PgBouncer, {getattr(decided, name).value} in the plan"
+                    f"{POOLER[-1]}: {name} is {shown[name]} in PgBouncer, {getattr(decided, name).value} in the plan"
                 )
         if tree.node.roles and Role.POSTGRES in tree.node.roles:
             _ask(tree, "mastodon_production", "mastodon", "SELECT 1")

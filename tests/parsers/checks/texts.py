@@ -98,7 +98,8 @@ def ask():
 thread = threading.Thread(target=ask, daemon=True)
 thread.start()
 door = f"host={host} hostaddr=127.0.0.1 port={port} dbname={database} user={user} sslmode=disable"
-os.spawnlp(os.P_WAIT, "sh", "sh", "-c", 'psql --no-psqlrc --no-password --dbname="$1" 2>&1 | grep -i warning', "one", door)
+command = 'psql --no-psqlrc --no-password --dbname="$1" 2>&1 | grep -i warning'
+os.spawnlp(os.P_WAIT, "sh", "sh", "-c", command, "one", door)
 thread.join(5)
 """
 

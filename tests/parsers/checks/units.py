@@ -23,7 +23,7 @@ def quadlets(tree: Tree, files: Files) -> None:
         name = file.path.rpartition("/")[2].rpartition(".")[0]
         if f"---{name}.service---" not in said and not file.path.endswith((".network", ".volume", ".image", ".conf")):
             raise Refused(f"the generator makes no {name}.service\n{said}")
-    complaints = [line for line in said.splitlines() if re.search(r"warning|unsupported|converting", line, re.IGNORECASE)]
+    complaints = [line for line in said.splitlines() if re.search("(?i)warning|unsupported|converting", line)]
     if complaints:
         raise Refused("\n".join(complaints))
 
@@ -33,7 +33,7 @@ def units(tree: Tree, files: Files) -> None:
     _generate(tree)
     said = tree.machine.run(
         ["systemd-analyze", "verify", "--man=no", "--generators=no", *sorted(set(_names(tree, files)))],
-        environment={"SYSTEMD_LOG_LEVEL": "warning"},
+        environment={"SYSTEMD_LOG_LEVEL": "warning", "SYSTEMD_UNIT_PATH": ":".join(UNIT_FOLDERS)},
     )
     if not said or said.said:
         raise Refused(f"systemd-analyze verify: status {said.status}\n{said.said}")

@@ -135,9 +135,9 @@ def _complaint(run: list[str], rest: list[str], *, is_first: bool, is_last: bool
         if not any(_is_same(line, other) for other in rest):
             near = difflib.get_close_matches(line, rest, n=1, cutoff=0.3)
             return f"the page shows   {line}\nthe program says {near[0] if near else '(nothing like it from there on)'}"
-    where = "at the beginning " if is_first else "at the end " if is_last else ""
-    first = run[0] if run else "(nothing)"
-    return f"{where}these lines are not one after the other in the output; mark what is left out with {LEFT_OUT}\n{first}"
+    where = "at the beginning, " if is_first else "at the end, " if is_last else ""
+    first = run[0] if run else f"(nothing: what follows in the output needs a {LEFT_OUT})"
+    return f"{where}the page shows lines side by side that are not so in the output, from this one on\n{first}"
 
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<img[^>]*?src=\"([^\"]+)\"")
