@@ -69,7 +69,7 @@ def connection_budget(
     )
     most = max(LEAST_CONNECTIONS, round_up(ceil_div(server * 11, 10), 10))
     if most > MOST_CONNECTIONS:
-        raise PlanError([_too_many(most, pools, through=through)])
+        raise PlanError([_too_many(most, pools, pooler)])
     return ConnectionBudget(
         pools=pools,
         client_connections=Decided(
@@ -108,17 +108,17 @@ def _app_pools(apps: tuple[AppNode, ...], *, through: bool) -> Iterable[Pool]:
             yield Pool("streaming", app.name, app.streaming_processes * DB_POOL, through)
 
 
-def _too_many(most: int, pools: tuple[Pool, ...], *, through: bool) -> Problem:
+def _too_many(most: int, pools: tuple[Pool, ...], pooler: PoolerPlace) -> Problem:
     widest = sorted(pools, key=lambda pool: -pool.connections)[:4]
     named = ", ".join(f"{pool.name} on {pool.node} {pool.connections}" for pool in widest)
-    hint = (
-        "fewer threads or nodes"
-        if through
-        else "leave postgres.pooler to the plan: a pooler shares few connections among many threads"
-    )
+    hint = {
+        PoolerPlace.NONE: "leave postgres.pooler to the plan: a pooler shares few connections among many threads",
+        PoolerPlace.APP_NODES: "postgres.pooler: database-node, which all nodes share, or fewer nodes or threads",
+        PoolerPlace.DATABASE_NODE: "fewer nodes or threads",
+    }[pooler]
     return Problem(
         ("postgres", "pooler"),
-        f"{most} connections to PostgreSQL are needed, and beyond {MOST_CONNECTIONS} it slows down; "
-        f"the largest pools: {named}",
+        f"{most} connections to PostgreSQL are needed, {most - MOST_CONNECTIONS} more than the {MOST_CONNECTIONS} "
+        f"beyond which it slows down; the largest pools: {named}",
         hint,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mastodon_infra.catalog.machine_types import machine_type
 from mastodon_infra.catalog.rows import MachineType
 from mastodon_infra.catalog.sources import ASKED, JUDGEMENT, PUBLISHED, Source
 from mastodon_infra.catalog.tiers import TIER_GROUPS, GroupPreset, Growth
-from mastodon_infra.errors import PlanError, Problem
+from mastodon_infra.errors import Path, PlanError, Problem
 from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.model.nodes import LARGEST_GROUP
 from mastodon_infra.model.role import SINGLE_ROLES, Role
@@ -17,6 +19,7 @@ from mastodon_infra.plan.fitting import Share, Sizing, Trial, Wanted, shortfall_
 from mastodon_infra.plan.tuning.sidekiq import SidekiqProcess, SidekiqUnit, deal, processes_of
 from mastodon_infra.plan.types import Group
 
+DATABASE_LADDER = tuple(f"g6-dedicated-{size}" for size in (2, 4, 8, 16, 32, 48, 56, 64))
 GENERAL_LADDER = tuple(f"g6-standard-{size}" for size in (1, 2, 4, 6, 8, 16, 20, 24, 32))
 
 
@@ -51,6 +54,8 @@ def _own_preset(name: str, roles: tuple[Role, ...]) -> GroupPreset:
     ordered = tuple(role for role in Role if role in roles)
     growth = Growth.UP if SINGLE_ROLES & set(roles) else Growth.OUT
     ladder = GENERAL_LADDER if growth is Growth.UP else ("g6-standard-4",)
+    if ordered == (Role.POSTGRES,):
+        ladder = DATABASE_LADDER
     return GroupPreset(name, ordered, growth, ladder)
 
 
@@ -84,18 +89,39 @@ def _streaming_elsewhere(wanted: tuple[Wanted, ...], one: Wanted) -> int:
 
 
 def _size(sizing: Sizing, one: Wanted, share: Share, block: int) -> Group:
-    """Find the first machine type and count on which the group's share of the work fits."""
+    """Find the first machine type and count on which the group's share of the work fits.
+
+    A group that grows by machines climbs beyond its own ladder where what was asked elsewhere makes it.
+    """
+    ladder = (one.asked_type,) if one.asked_type else one.preset.ladder
+    if one.asked_type is None and one.preset.growth is Growth.UP:
+        ladder = (*ladder, *_larger_than(ladder[-1]))
     shortfall = "no such machine type is known"
-    for name in (one.asked_type,) if one.asked_type else one.preset.ladder:
+    for name in ladder:
+        count, found = _first_count(sizing, one, share, name)
         row = machine_type(name)
-        if row is None:
-            continue
-        for count in _counts(one):
-            found = shortfall_of(Trial(sizing, one, share, row, count))
-            if found is None:
-                return _group(sizing.spec, one, block, row, count)
-            shortfall = found
-    raise PlanError([_too_small(one, shortfall)])
+        if count and row:
+            return _group(sizing.spec, one, block, row, count)
+        shortfall = found or shortfall
+    raise PlanError([_too_small(sizing, one, share, shortfall)])
+
+
+def _first_count(sizing: Sizing, one: Wanted, share: Share, type_name: str) -> tuple[int, str]:
+    """The fewest nodes of a type that do; 0 and what was missing at the end where none do."""
+    row, shortfall = machine_type(type_name), ""
+    for count in _counts(one) if row else ():
+        found = shortfall_of(Trial(sizing, one, share, row, count)) if row else None
+        if found is None:
+            return count, ""
+        shortfall = found
+    return 0, shortfall
+
+
+def _larger_than(type_name: str) -> tuple[str, ...]:
+    """The general machine types with more memory."""
+    last = machine_type(type_name)
+    rows = (machine_type(name) for name in GENERAL_LADDER)
+    return tuple(row.name for row in rows if row and last and row.memory_mib > last.memory_mib)
 
 
 def _counts(one: Wanted) -> range:
@@ -127,7 +153,7 @@ def sidekiq_takers(groups: tuple[tuple[str, tuple[Role, ...]], ...], units: tupl
 
 
 def _group(spec: InstanceSpec, one: Wanted, block: int, row: MachineType, count: int) -> Group:
-    source: Source = PUBLISHED if one.preset.ladder != GENERAL_LADDER else JUDGEMENT
+    source: Source = PUBLISHED if one.preset.ladder not in (GENERAL_LADDER, DATABASE_LADDER) else JUDGEMENT
     counted: Decided[int]
     if one.asked_count is not None:
         counted = Decided(count, "asked for", ASKED, "nodes", asked=True)
@@ -149,15 +175,32 @@ def _group(spec: InstanceSpec, one: Wanted, block: int, row: MachineType, count:
     return Group(one.name, one.roles, block, counted, typed, row, group_cidr(spec.private_network, one.roles[0], block))
 
 
-def _too_small(one: Wanted, shortfall: str) -> Problem:
-    path: tuple[str, ...] = ("nodes", one.name)
+def _too_small(sizing: Sizing, one: Wanted, share: Share, shortfall: str) -> Problem:
+    """Where to change the file, by how much the group is too small, and what would do."""
+    fitting = (name for name in GENERAL_LADDER if _first_count(sizing, one, share, name)[0])
+    would_do = next(fitting, None)
+    path, ways = _blamed(sizing.spec, one)
+    if would_do:
+        ways = [f"nodes.{one.name}.machine_type: {would_do} would do", *ways]
+    if one.asked_count is not None and one.preset.growth is Growth.OUT:
+        free = replace(one, asked_count=None)
+        count, _ = _first_count(sizing, free, share, one.asked_type or one.preset.ladder[0])
+        if count:
+            ways = [*ways, f"nodes.{one.name}.count: {count} would do"]
+    ways = ways or ["spread its roles over more groups"]
+    return Problem(path, f"the {one.name} nodes do not hold what they must run: {shortfall}", ", or ".join(ways))
+
+
+def _blamed(spec: InstanceSpec, one: Wanted) -> tuple[Path, list[str]]:
+    """What the operator fixed that makes the group too small, and the way out that undoes it."""
     if one.asked_type:
-        path = (*path, "machine_type")
-    elif one.asked_count:
-        path = (*path, "count")
-    bigger = "a larger machine_type" if one.preset.growth is Growth.UP else "a larger machine_type or count"
-    return Problem(
-        path,
-        f"the {one.name} nodes do not hold what they must run: {shortfall}",
-        f"give nodes.{one.name} {bigger}, or leave it to the plan",
-    )
+        return ("nodes", one.name, "machine_type"), ["leave it to the plan"]
+    if Role.WEB in one.roles and spec.web.workers:
+        return ("web", "workers"), ["fewer web.workers"]
+    if Role.STREAMING in one.roles and spec.streaming.processes:
+        return ("streaming", "processes"), ["fewer streaming.processes"]
+    if one.asked_count:
+        return ("nodes", one.name, "count"), []
+    if Role.SIDEKIQ in one.roles and spec.sidekiq.units:
+        return ("sidekiq", "units"), ["fewer processes in sidekiq.units"]
+    return ("nodes", one.name), []

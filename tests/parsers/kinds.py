@@ -168,7 +168,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "nginx's settings",
         ("/etc/nginx/.*",),
-        "nginx -T",
+        "nginx -T, and nginx, started",
         web.nginx,
         _for(r"proxy_buffering off;", "proxy_bufering off;"),
         ".*/site.conf",
@@ -195,9 +195,9 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "PostgreSQL's package settings",
         (r"/etc/postgresql-common/.*",),
-        "PgCommon (Debian's Perl module)",
+        "pg_conftool, as the package asks",
         postgres.create_cluster,
-        _for("create_main_cluster", "create_cluster"),
+        _for("^create_main_cluster", "create_cluster"),
     ),
     Kind(
         "Redis' settings",

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict, Unpack
 
 MEMORY = "2g"
 """How much all files of a machine may take in memory."""
@@ -71,9 +71,8 @@ exec chroot . /bin/sh -c '
     umount -l /mnt
     mkdir -p /run/lock /run/sshd /run/user
     ip link set lo up
-    trap "" CHLD  # whatever ends in here leaves no trace
     echo ready
-    exec cat > /dev/null
+    exec env --ignore-signal=CHLD cat > /dev/null  # so that the kernel itself buries whatever ends in here
 ' 2>&1
 """
 
@@ -93,6 +92,15 @@ class Outcome:
 
     def __bool__(self) -> bool:
         return self.status == 0
+
+
+class How(TypedDict, total=False):
+    """How a program is run: what it reads, for how long at most, as whom, and with which variables beyond the usual."""
+
+    stdin: str | bytes
+    seconds: int
+    user: str
+    environment: Mapping[str, str]
 
 
 class Refused(AssertionError):  # noqa: N818 - it is what a parser did
@@ -119,7 +127,7 @@ class Machine:
             start_new_session=True,
         )
         assert self._first.stdout is not None
-        self._pid = int(self._first.stdout.readline())
+        self.pid = int(self._first.stdout.readline())
         said = self._first.stdout.readline()
         if said != "ready\n":
             said += self._first.stdout.read()
@@ -144,44 +152,33 @@ class Machine:
         self._first.wait(timeout=30)
         self._first.stdout.close()
 
-    def run(
-        self,
-        command: Sequence[str],
-        *,
-        stdin: str | bytes = "",
-        seconds: int = 30,
-        user: str = "",
-        environment: Mapping[str, str] | None = None,
-    ) -> Outcome:
-        """Run a program inside; after ``seconds`` it is ended, with status 124."""
-        spoken = environment or {}
-        words = ["env", "-i", *(f"{name}={value}" for name, value in {**ENVIRONMENT, **spoken}.items())]
+    def run(self, command: Sequence[str] | str, **how: Unpack[How]) -> Outcome:
+        """Run a program, or a shell script given as text, inside; after ``seconds`` it is ended, with status 124."""
+        program = ["bash", "-euo", "pipefail", "-c", command] if isinstance(command, str) else list(command)
+        seconds, user, stdin = how.get("seconds", 30), how.get("user", ""), how.get("stdin", "")
+        spoken = {**ENVIRONMENT, **how.get("environment", {})}
+        words = ["env", "-i", *(f"{name}={value}" for name, value in spoken.items())]
         words += ["timeout", "--kill-after=5", str(seconds)]
         if user:
             words += ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--"]
-        enter = ["nsenter", f"--target={self._pid}", "--mount", "--net", "--ipc", "--uts", "--cgroup"]
-        enter.append(f"--pid=/proc/{self._pid}/ns/pid_for_children")
+        enter = ["nsenter", f"--target={self.pid}", "--mount", "--net", "--ipc", "--uts", "--cgroup"]
+        enter.append(f"--pid=/proc/{self.pid}/ns/pid_for_children")
         done = subprocess.run(
-            [*self._privilege, *enter, "--", *words, *command],
+            [*self._privilege, *enter, "--", *words, *program],
             input=stdin.encode() if isinstance(stdin, str) else stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
             timeout=seconds + 30,
         )
-        return Outcome(shlex.join(command), done.returncode, done.stdout.decode(errors="replace").strip())
+        shown = command if isinstance(command, str) else shlex.join(command)
+        return Outcome(shown, done.returncode, done.stdout.decode(errors="replace").strip())
 
-    def sh(self, script: str, **options: object) -> Outcome:
-        """Run a shell script inside."""
-        return self.run(["bash", "-euo", "pipefail", "-c", script], **options)  # type: ignore[arg-type]
-
-    def must(self, command: Sequence[str] | str, **options: object) -> str:
-        """Run a program, or a shell script given as text; raises ``Refused`` unless its status is 0."""
-        run = self.sh if isinstance(command, str) else self.run
-        outcome = run(command, **options)  # type: ignore[operator]
+    def must(self, command: Sequence[str] | str, **how: Unpack[How]) -> str:
+        """Run it and give what it says; raises ``Refused`` unless its status is 0."""
+        outcome = self.run(command, **how)
         if not outcome:
             raise Refused(f"{_short(outcome.command)}: status {outcome.status}\n{outcome.said}")
-        assert isinstance(outcome.said, str)
         return outcome.said
 
     def write(self, files: Iterable[Written]) -> None:

@@ -12,7 +12,8 @@ PAGE = Path(__file__).parents[2] / "docs/explanation/parser-checks.md"
 
 
 def test_every_artefact_has_a_parser_or_a_reason(capfd):
-    counts, unknown = Counter(), set()
+    counts: Counter[str] = Counter()
+    unknown = set()
     for place in every_place():
         for file in files_of(place):
             kind = kind_of(file.path)

@@ -24,7 +24,7 @@ PEM = serialization.Encoding.PEM
 def true_to_life(plan: InstancePlan) -> Wiring:
     """A wiring of the alphabets, lengths and formats that a deployment makes; the same texts each time."""
     empty = Wiring.placeholder(plan)
-    authority = _Authority(plan.slug)
+    authority = Authority(plan.slug)
     services = [one.service for one in empty.server_certificates]
     return replace(
         empty,
@@ -56,7 +56,7 @@ def _texts(plan: InstancePlan) -> dict[str, str]:
         "origin_private_key": "",
     }
     if plan.tls.mode.value is TlsMode.ORIGIN_CA:
-        certificate, key = _Authority("origin").issue(*plan.tls.names)
+        certificate, key = Authority("origin").issue(*plan.tls.names)
         texts |= {"origin_certificate": certificate, "origin_private_key": key}
     if plan.mail.provider == "none":
         texts |= {"smtp_username": "", "smtp_password": ""}
@@ -68,7 +68,9 @@ def _letters(name: str) -> str:
     return base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().rstrip("=")[:40]
 
 
-class _Authority:
+class Authority:
+    """A certificate authority of its own, made when it is asked for."""
+
     def __init__(self, name: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} internal authority")])

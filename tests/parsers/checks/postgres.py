@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from decimal import Decimal
+from typing import Any
 
 from mastodon_infra.catalog.versions import POSTGRESQL
 from mastodon_infra.plan.decided import Decided
@@ -72,7 +73,7 @@ OF_ROLES = {"memory_share", "app_statement_timeout_seconds"}
 """Decisions that are no settings of the server: an input, and one that holds for a role."""
 
 
-def _same(said: str, unit: str, decided: Decided) -> bool:
+def _same(said: str, unit: str, decided: Decided[Any]) -> bool:
     """Whether both are one value. PostgreSQL rounds a size to its own unit, which may be a block of 8 KiB."""
     server, plan = _size(said, unit), _size(decided.value, decided.unit)
     if isinstance(server, Decimal) and isinstance(plan, Decimal):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tests.parsers.checks.services import background, listening
 from tests.parsers.checks.system import Files
 from tests.parsers.machine import Refused
 from tests.parsers.tree import Tree
@@ -19,6 +20,10 @@ def nginx(tree: Tree, files: Files) -> None:
     complaints = re.findall(r"^nginx: \[(?:warn|error|emerg)\].*", said, re.MULTILINE)
     if complaints:
         raise Refused("\n".join(complaints))
+    ports = {one.first_port for one in tree.plan.listeners if one.group == tree.node.group and one.process == "nginx"}
+    with background(tree, ["nginx", "-g", "daemon off;"], ports=ports):
+        if missing := ports - listening(tree):
+            raise Refused(f"nginx does not listen on {missing}")
     for file in files:
         if f"# configuration file {file.path}:" not in said:
             raise Refused(f"nginx does not read {file.path}")

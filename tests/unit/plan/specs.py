@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
+from mastodon_infra.catalog.machine_types import MACHINE_TYPES
 from mastodon_infra.catalog.regions import REGIONS
 from mastodon_infra.catalog.rows import Capability, MachineFamily, Region
-from mastodon_infra.catalog.machine_types import MACHINE_TYPES
 from mastodon_infra.catalog.storage import nearest_region
 from mastodon_infra.catalog.tiers import TIER_GROUPS
 from mastodon_infra.errors import PlanError
@@ -115,7 +115,8 @@ def edges(draw: st.DrawFn, domain: str) -> Said:
                 {"dns": "cloudflare", "proxied": True, "media": "cloudflare"},
             ]
         )
-    ).copy()
+    )
+    edge = dict(edge)
     words: Said = {}
     if draw(st.booleans()):
         words["web_domain"] = f"www.{domain}"
@@ -158,7 +159,9 @@ def unit_maps(draw: st.DrawFn, groups: list[str]) -> Said:
     names = ["scheduler", "a", "a-1", "the-unit-of-24-letters-x"][: draw(st.integers(1, 4))]
     queues: dict[str, list[str]] = {name: [] for name in names}
     for queue in Queue:
-        homes = [names[0]] if queue is Queue.SCHEDULER else draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+        homes = (
+            [names[0]] if queue is Queue.SCHEDULER else draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+        )
         for home in homes:
             queues[home].append(queue.value)
     units: Said = {}
@@ -177,11 +180,7 @@ def unit_maps(draw: st.DrawFn, groups: list[str]) -> Said:
 
 def _machines(region: Region) -> st.SearchStrategy[str]:
     return st.sampled_from(
-        [
-            row.name
-            for row in MACHINE_TYPES
-            if row.family is not MachineFamily.PREMIUM or region.can(Capability.PREMIUM)
-        ]
+        [row.name for row in MACHINE_TYPES if row.family is not MachineFamily.PREMIUM or region.can(Capability.PREMIUM)]
     )
 
 

@@ -38,7 +38,7 @@ BLOCKS = [
 ]
 
 
-@pytest.mark.parametrize(("network", "role", "block", "expected"), BLOCKS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("network", "role", "block", "expected"), BLOCKS, ids=str)
 def test_a_group_has_a_block_inside_its_role(network, role, block, expected):
     assert group_cidr(network, role, block) == expected
 

@@ -18,16 +18,12 @@ RELAY = {"provider": "smtp", "host": "smtp.relay.example", "username": "social"}
 MAIL = [
     (
         "none",
-        [
-            ("social.example", "TXT", "v=spf1 -all"),
-            ("_dmarc.social.example", "TXT", "v=DMARC1; p=reject; rua=mailto:admin@social.example"),
-        ],
-        "nobody may send as this domain",
+        [],
+        "the owner reads mail at this domain, so somebody else sends as it: its records are left alone",
     ),
     (
         SES,
         [
-            ("social.example", "TXT", "v=spf1 include:amazonses.com ~all"),
             ("bounce.social.example", "TXT", "v=spf1 include:amazonses.com -all"),
             ("bounce.social.example", "MX", "10 feedback-smtp.ap-southeast-2.amazonses.com"),
             ("_domainkey.social.example", "CNAME", "ses-dkim of 0"),
@@ -35,12 +31,11 @@ MAIL = [
             ("_domainkey.social.example", "CNAME", "ses-dkim of 2"),
             ("_dmarc.social.example", "TXT", "v=DMARC1; p=quarantine; rua=mailto:admin@social.example"),
         ],
-        "three keys, whose names Amazon gives once the identity exists, and a bounce domain",
+        "three keys, whose names Amazon gives once the identity exists; SPF stands on the bounce domain only",
     ),
     (
         SES | {"from_address": "hello@mail.social.example"},
         [
-            ("mail.social.example", "TXT", "v=spf1 include:amazonses.com ~all"),
             ("bounce.mail.social.example", "TXT", "v=spf1 include:amazonses.com -all"),
             ("bounce.mail.social.example", "MX", "10 feedback-smtp.ap-southeast-2.amazonses.com"),
             ("_domainkey.mail.social.example", "CNAME", "ses-dkim of 0"),
@@ -80,14 +75,16 @@ MAIL = [
 ]
 
 
-def table(plan, keep=lambda record: True):
+def table(plan, keep=None):
     """Host, type and content of each record, the priority before an exchanger's name."""
     rows = []
     for record in plan.dns.records:
-        content = record.target.value if record.target.kind == "text" else f"{record.target.kind} of {record.target.value}"
+        content = (
+            record.target.value if record.target.kind == "text" else f"{record.target.kind} of {record.target.value}"
+        )
         if record.priority is not None:
             content = f"{record.priority} {content}"
-        if keep(record):
+        if keep is None or keep(record):
             rows.append((record.host, record.type, content))
     return rows
 
@@ -150,7 +147,9 @@ FRONTS = [
 ]
 
 
-@pytest.mark.parametrize(("words", "expected", "why"), FRONTS, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("words", "expected", "why"), FRONTS, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_each_public_name_of_the_zone_has_an_address(words, expected, why):
     plan = plan_of(size="small", **words)
     found = {record.host: record.is_proxied for record in plan.dns.records if record.type == "A"}
@@ -160,7 +159,7 @@ def test_each_public_name_of_the_zone_has_an_address(words, expected, why):
 
 
 def test_proxied_records_leave_their_lifetime_to_cloudflare():
-    plan = plan_of(size="small", edge=CLOUDFLARE | {"proxied": True})
+    plan = plan_of(size="small", mail=RELAY, edge=CLOUDFLARE | {"proxied": True})
     assert {(record.is_proxied, record.ttl_seconds) for record in plan.dns.records} == {(True, 1), (False, 300)}
     assert not any(record.type == "CAA" for record in plan.dns.records), "Cloudflare chooses its own authorities"
 
@@ -179,7 +178,32 @@ def test_media_behind_cloudflare_is_an_alias_of_the_bucket(storage, target):
     assert [(record.type, record.target.value, record.is_proxied) for record in media] == [("CNAME", target, True)]
 
 
+ELSEWHERE = {"username": "admin", "email": "admin@elsewhere.example"}
+
+
+def test_without_mail_nobody_may_send_as_a_domain_that_nobody_reads_at():
+    plan = plan_of(size="small", owner=ELSEWHERE)
+    assert table(plan, lambda record: record.name.startswith("mail-")) == [
+        ("social.example", "TXT", "v=spf1 -all"),
+        ("_dmarc.social.example", "TXT", "v=DMARC1; p=reject"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ({"owner": ELSEWHERE, "alerts": {"email": "ops@mail.social.example"}}, "alerts are read under the domain"),
+        ({"owner": {"username": "admin", "email": "admin@social.example"}}, "the owner reads at the domain"),
+    ],
+    ids=["alerts", "owner"],
+)
+def test_without_mail_a_domain_in_use_keeps_its_own_records(words, why):
+    plan = plan_of(size="small", **words)
+    assert not table(plan, lambda record: record.name.startswith("mail-")), why
+
+
 def test_reports_go_only_to_a_reader_inside_the_zone():
-    plan = plan_of(size="small", owner={"username": "admin", "email": "admin@elsewhere.example"})
-    dmarc = next(record for record in plan.dns.records if record.name == "mail-dmarc")
-    assert dmarc.target.value == "v=DMARC1; p=reject"
+    for owner, expected in ((None, "; rua=mailto:admin@social.example"), (ELSEWHERE, "")):
+        plan = plan_of(size="small", mail=RELAY, **({"owner": owner} if owner else {}))
+        dmarc = next(record for record in plan.dns.records if record.name == "mail-dmarc")
+        assert dmarc.target.value == f"v=DMARC1; p=quarantine{expected}"

@@ -19,8 +19,8 @@ web        public   443        everyone
 web        public   80         everyone
 web        private  22         the jump node
 web        private  9113       monitoring
-web        private  4000       monitoring
 web        private  9394       monitoring
+web        private  4000       monitoring
 web        private  9100       monitoring
 sidekiq    private  22         the jump node
 sidekiq    private  9400-9406  monitoring
@@ -43,8 +43,8 @@ LARGE_INSIDE = """
 web        private  80         web nodes
 web        private  22         the jump node
 web        private  9113       monitoring
-web        private  4000       monitoring
 web        private  9394       monitoring
+web        private  4000       monitoring
 web        private  9127       monitoring
 web        private  9100       monitoring
 sidekiq    private  22         the jump node
@@ -63,21 +63,15 @@ redis      private  9100       monitoring
 monitoring public   22         administrators
 """
 
-LARGE = (
-    """
+LARGE = """
 web        private  443        the NodeBalancers
 web        private  80         the NodeBalancers
-"""
-    + LARGE_INSIDE.lstrip()
-)
+""" + LARGE_INSIDE.lstrip()
 
-LARGE_ON_VLAN = (
-    """
+LARGE_ON_VLAN = """
 web        public   443        the NodeBalancers
 web        public   80         the NodeBalancers
-"""
-    + LARGE_INSIDE.lstrip()
-)
+""" + LARGE_INSIDE.lstrip()
 
 XLARGE_APART = """
 streaming  private  22         the jump node
@@ -129,7 +123,9 @@ def test_administrators_are_let_in_from_their_networks_only():
 
 def test_sources_are_whole_blocks_so_that_one_more_node_opens_nothing_new():
     before, after = (plan_of(size="medium", nodes={"sidekiq": {"count": count}}) for count in (2, 9))
-    doors = [[(rule.name, rule.sources) for rule in plan.firewall if rule.group == "postgres"] for plan in (before, after)]
+    doors = [
+        [(rule.name, rule.sources) for rule in plan.firewall if rule.group == "postgres"] for plan in (before, after)
+    ]
     assert doors[0] == doors[1]
     rule = next(rule for rule in after.firewall if rule.name == "postgres/postgres")
     assert rule.sources == ("10.64.16.0/24", "10.64.48.0/24")

@@ -5,7 +5,7 @@ which, what runs on a node from that node's own plan, and works out from the rul
 """
 
 from functools import cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, ip_address, ip_network
 
 from hypothesis import given
 
@@ -99,7 +99,11 @@ def test_the_internet_reaches_web_pages_and_the_way_in_only(case):
     for node in plan.nodes:
         for source in (ANYONE, SOMEONE_ON_IPV6, CLOUDFLARE):
             expected = set()
-            if Role.WEB in node.roles and plan.balancer is None and (not plan.spec.edge.proxied or source == CLOUDFLARE):
+            if (
+                Role.WEB in node.roles
+                and plan.balancer is None
+                and (not plan.spec.edge.proxied or source == CLOUDFLARE)
+            ):
                 expected |= {80, 443}
             if node.name == plan.jump and any(source in network for network in admins):
                 expected |= {22}
@@ -109,7 +113,9 @@ def test_the_internet_reaches_web_pages_and_the_way_in_only(case):
 
 def _edges(plan):
     """Each port at which some rule begins or ends, its neighbours, and what runs anywhere."""
-    edges = {port for rule in plan.firewall for end in (rule.first_port, rule.last_port) for port in (end - 1, end, end + 1)}
+    edges = {
+        port for rule in plan.firewall for end in (rule.first_port, rule.last_port) for port in (end - 1, end, end + 1)
+    }
     return edges | {port for node in plan.nodes for port in running(node)}
 
 
@@ -146,7 +152,9 @@ def test_what_people_open_leads_to_a_door_that_is_open_for_them(case):
             assert any(source in ip_network(prefix) for prefix in plan.balancer.accepts), record.name
         else:
             node = plan.node(record.target.value)
-            assert {port for port in (80, 443) if is_open(plan, source, node, port, Side.PUBLIC)} == {80, 443}, record.name
+            assert {port for port in (80, 443) if is_open(plan, source, node, port, Side.PUBLIC)} == {80, 443}, (
+                record.name
+            )
 
 
 @LAW
@@ -194,7 +202,7 @@ def test_listeners_are_what_runs(case):
 @given(plans())
 def test_two_processes_of_a_node_never_want_one_port(case):
     for group in case.plan.groups:
-        taken = {}
+        taken: dict[int, str] = {}
         for one in case.plan.listeners:
             for port in range(one.first_port, one.last_port + 1) if one.group == group.name else ():
                 assert taken.setdefault(port, one.process) == one.process, (group.name, port)
@@ -212,7 +220,9 @@ def test_prometheus_reaches_all_that_it_asks(case):
         if name != watcher.name:
             assert is_open(plan, ip_address(watcher.address), node, port, Side.PRIVATE), (name, port)
     for node in plan.nodes:
-        exporters = {port for port in running(node) if port in {9100, 9113, 9187, 9121, 9122, 9127, 9394} or port >= 9400}
+        exporters = {
+            port for port in running(node) if port in {9100, 9113, 9187, 9121, 9122, 9127, 9394} or port >= 9400
+        }
         exporters |= set(node.streaming.ports) if node.streaming else set()
         assert {port for name, port in asked if name == node.name} == exporters, node.name
 
@@ -225,8 +235,8 @@ def test_data_is_never_open_to_the_internet(case):
             assert rule.first_port == rule.last_port
             assert rule.first_port in {22, 80, 443}, rule.name
         else:
-            inside = ip_network(case.plan.network.cidr)
-            assert all(ip_network(prefix).subnet_of(inside) for prefix in rule.sources), rule.name
+            inside = IPv4Network(case.plan.network.cidr)
+            assert all(IPv4Network(prefix).subnet_of(inside) for prefix in rule.sources), rule.name
 
 
 @LAW

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, ip_address, ip_network
 
 from hypothesis import given
 
@@ -39,11 +39,11 @@ def test_no_address_is_there_twice_and_all_are_private(case):
 @given(plans())
 def test_the_blocks_of_groups_and_balancers_do_not_overlap(case):
     plan = case.plan
-    blocks = [ip_network(group.cidr) for group in plan.groups]
+    blocks = [IPv4Network(group.cidr) for group in plan.groups]
     if plan.network.balancer_cidr:
-        blocks.append(ip_network(plan.network.balancer_cidr))
+        blocks.append(IPv4Network(plan.network.balancer_cidr))
     for index, one in enumerate(blocks):
-        assert one.subnet_of(ip_network(plan.network.cidr))
+        assert one.subnet_of(IPv4Network(plan.network.cidr))
         assert not any(one.overlaps(other) for other in blocks[index + 1 :])
 
 

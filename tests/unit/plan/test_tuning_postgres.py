@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mastodon_infra.catalog.sources import COMPENDIUM, JUDGEMENT
 from mastodon_infra.plan.decided import Decided
-from mastodon_infra.plan.tuning.postgres import tune_postgres, work_mem
+from mastodon_infra.plan.tuning.postgres import Workload, tune_postgres, work_mem
 from tests.unit.plan.specs import plan_of
 
 KIB, MIB, GIB = 1, 1024, 1024 * 1024
@@ -42,8 +42,9 @@ def tuned(memory_kib, *, vcpus=4, workload="web", connections=100, database_gib=
     )
 
 
-@pytest.mark.parametrize(("memory", "vcpus", "buffers", "cache", "maintenance", "web", "mixed", "huge", "why"), PGTUNE)
-def test_settings_equal_those_of_pgtune(memory, vcpus, buffers, cache, maintenance, web, mixed, huge, why):
+@pytest.mark.parametrize("row", PGTUNE, ids=lambda row: row[-1])
+def test_settings_equal_those_of_pgtune(row):
+    memory, vcpus, buffers, cache, maintenance, web, mixed, huge, why = row
     for workload, expected in (("web", web), ("mixed", mixed)):
         tuning = tuned(memory, vcpus=vcpus, workload=workload)
         assert tuning.shared_buffers.value == buffers, why
@@ -54,9 +55,11 @@ def test_settings_equal_those_of_pgtune(memory, vcpus, buffers, cache, maintenan
         assert (tuning.work_mem.cap is None) == (expected <= CAP), why
 
 
-@pytest.mark.parametrize(("memory", "vcpus", "buffers", "cache", "maintenance", "web", "mixed", "huge", "why"), PGTUNE)
-def test_work_mem_shows_what_pgtune_gave(memory, vcpus, buffers, cache, maintenance, web, mixed, huge, why):
-    for workload, expected in (("web", web), ("mixed", mixed)):
+@pytest.mark.parametrize("row", PGTUNE, ids=lambda row: row[-1])
+def test_work_mem_shows_what_pgtune_gave(row):
+    memory, vcpus, _, _, _, web, mixed, _, why = row
+    both: tuple[tuple[Workload, int], ...] = (("web", web), ("mixed", mixed))
+    for workload, expected in both:
         found = work_mem(
             memory_kib=memory,
             vcpus=vcpus,
@@ -82,10 +85,9 @@ WORK_MEM = [
 ]
 
 
-@pytest.mark.parametrize(("memory", "vcpus", "connections", "database", "workload", "expected", "why"), WORK_MEM)
-def test_work_mem_follows_connections_workers_and_data(
-    memory, vcpus, connections, database, workload, expected, why
-):
+@pytest.mark.parametrize("row", WORK_MEM, ids=lambda row: row[-1])
+def test_work_mem_follows_connections_workers_and_data(row):
+    memory, vcpus, connections, database, workload, expected, why = row
     found = work_mem(
         memory_kib=memory, vcpus=vcpus, workload=workload, max_connections=connections, database_gib=database
     )
@@ -147,9 +149,7 @@ def test_a_setting_changes_exactly_at_its_threshold(setting, memory, expected, w
     assert (found.value if found else None) == expected, why
 
 
-@pytest.mark.parametrize(
-    ("vcpus", "expected"), [(1, None), (15, None), (16, 4), (31, 4), (32, 5), (64, 5)], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("vcpus", "expected"), [(1, None), (15, None), (16, 4), (31, 4), (32, 5), (64, 5)], ids=str)
 def test_autovacuum_gets_more_workers_from_sixteen_processors(vcpus, expected):
     found = tuned(64 * GIB, vcpus=vcpus).autovacuum_max_workers
     assert (found.value if found else None) == expected

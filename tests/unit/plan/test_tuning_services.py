@@ -56,8 +56,9 @@ PUMA = [
 ]
 
 
-@pytest.mark.parametrize(("vcpus", "free", "shared", "workers", "threads", "expected", "each", "why"), PUMA)
-def test_puma_has_as_many_workers_as_fit(vcpus, free, shared, workers, threads, expected, each, why):
+@pytest.mark.parametrize("row", PUMA, ids=lambda row: row[-1])
+def test_puma_has_as_many_workers_as_fit(row):
+    vcpus, free, shared, workers, threads, expected, each, why = row
     web = tune_web(vcpus=vcpus, free_mib=free, is_shared=shared, asked_workers=workers, asked_threads=threads)
     assert (web.workers.value, web.threads.value) == (expected, each), why
     assert web.workers.asked == (workers is not None)
@@ -98,8 +99,9 @@ PGBOUNCER = [
 ]
 
 
-@pytest.mark.parametrize(("here", "every", "vcpus", "poolers", "pool", "reserve", "clients", "why"), PGBOUNCER)
-def test_pgbouncer_opens_few_connections_for_many_clients(here, every, vcpus, poolers, pool, reserve, clients, why):
+@pytest.mark.parametrize("row", PGBOUNCER, ids=lambda row: row[-1])
+def test_pgbouncer_opens_few_connections_for_many_clients(row):
+    here, every, vcpus, poolers, pool, reserve, clients, why = row
     tuning = tune_pgbouncer(
         node="web-1",
         client_connections=here,
@@ -175,8 +177,9 @@ STREAMING_NODES = [
 ]
 
 
-@pytest.mark.parametrize(("peak", "nodes", "vcpus", "asked", "processes", "ports", "why"), STREAMING_NODES)
-def test_streaming_is_spread_over_nodes(peak, nodes, vcpus, asked, processes, ports, why):
+@pytest.mark.parametrize("row", STREAMING_NODES, ids=lambda row: row[-1])
+def test_streaming_is_spread_over_nodes(row):
+    peak, nodes, vcpus, asked, processes, ports, why = row
     tuning = tune_streaming(streams_peak=peak, node_count=nodes, vcpus=vcpus, asked=asked)
     assert (tuning.processes.value, tuning.ports) == (processes, ports), why
     assert tuning.database_pool.value == 10
@@ -192,8 +195,9 @@ NGINX = [
 ]
 
 
-@pytest.mark.parametrize(("streams", "media", "disk", "connections", "cache", "why"), NGINX)
-def test_nginx_has_connections_for_streams_and_a_cache_that_fits(streams, media, disk, connections, cache, why):
+@pytest.mark.parametrize("row", NGINX, ids=lambda row: row[-1])
+def test_nginx_has_connections_for_streams_and_a_cache_that_fits(row):
+    streams, media, disk, connections, cache, why = row
     tuning = tune_nginx(streams_per_node=streams, media_gb_day=media, disk_gib=disk)
     assert tuning.worker_connections.value == connections, why
     assert tuning.media_cache_mb is not None
@@ -241,8 +245,9 @@ KERNEL = [
 ]
 
 
-@pytest.mark.parametrize(("roles", "memory", "swappiness", "overcommit", "swap", "why"), KERNEL)
-def test_the_kernel_is_told_what_the_roles_need(roles, memory, swappiness, overcommit, swap, why):
+@pytest.mark.parametrize("row", KERNEL, ids=lambda row: row[-1])
+def test_the_kernel_is_told_what_the_roles_need(row):
+    roles, memory, swappiness, overcommit, swap, why = row
     tuning = tune_kernel(roles=roles, memory_mib=memory, shared_buffers_kib=None)
     found = {one.name: one.setting.value for one in tuning.sysctls}
     assert found["vm.swappiness"] == swappiness, why
