@@ -27,9 +27,7 @@ def versions(lock):
 def test_there_is_a_lock_for_each_input():
     inputs = sorted((ROOT / "requirements").glob("*.in"))
 
-    assert (
-        [lock.stem for lock in LOCKS] == [source.stem for source in inputs] == ["bootstrap", "dev", "runtime"]
-    )
+    assert [lock.stem for lock in LOCKS] == [source.stem for source in inputs] == ["bootstrap", "dev", "runtime"]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
@@ -49,9 +47,7 @@ def test_tests_run_on_exactly_the_runtime_that_is_shipped():
 
 def test_runtime_lock_satisfies_the_package_metadata():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    needs = [
-        Requirement(text) for text in project["project"]["dependencies"] + project["build-system"]["requires"]
-    ]
+    needs = [Requirement(text) for text in project["project"]["dependencies"] + project["build-system"]["requires"]]
     locked = versions(ROOT / "requirements" / "runtime.txt")
 
     for need in needs:

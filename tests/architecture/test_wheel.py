@@ -24,9 +24,7 @@ def test_wheel_holds_every_module_and_every_template(tmp_path):
     names = [name.removeprefix("mastodon_infra/") for name in zipfile.ZipFile(wheel).namelist()]
 
     templates = {name.removeprefix("_templates/") for name in names if name.startswith("_templates/")}
-    modules = {name for name in names if ".dist-info/" not in name} - {
-        f"_templates/{name}" for name in templates
-    }
+    modules = {name for name in names if ".dist-info/" not in name} - {f"_templates/{name}" for name in templates}
 
     assert modules == files_under("mastodon_infra")
     assert templates == files_under("templates")

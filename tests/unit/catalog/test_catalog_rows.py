@@ -22,9 +22,7 @@ def test_names_are_unique_within_their_table():
     assert twice == []
 
 
-@pytest.mark.parametrize(
-    ("table", "row"), ROWS, ids=lambda part: part.name if isinstance(part, Row) else part
-)
+@pytest.mark.parametrize(("table", "row"), ROWS, ids=lambda part: part.name if isinstance(part, Row) else part)
 def test_a_row_is_dated_sourced_and_not_from_the_future(table, row):
     assert date(2020, 1, 1) < row.as_of <= RELEASED
     assert row.as_of <= row.source.as_of, "a fact cannot be fresher than the place it was read in"
@@ -32,9 +30,7 @@ def test_a_row_is_dated_sourced_and_not_from_the_future(table, row):
     assert row.source.title
 
 
-@pytest.mark.parametrize(
-    ("table", "row"), ROWS, ids=lambda part: part.name if isinstance(part, Row) else part
-)
+@pytest.mark.parametrize(("table", "row"), ROWS, ids=lambda part: part.name if isinstance(part, Row) else part)
 def test_a_row_is_described_in_one_line_with_its_date_and_doubt(table, row):
     line = describe(row)
     assert "\n" not in line
@@ -91,18 +87,11 @@ def test_every_table_takes_part():
 def test_a_catalog_module_reads_no_machine_and_no_clock(module):
     tree = ast.parse(module.read_text(encoding="utf-8"))
     imported = {
-        alias.name.partition(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import)
-        for alias in node.names
+        alias.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
     }
-    imported |= {
-        (node.module or "").partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
-    }
+    imported |= {(node.module or "").partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not imported & {"os", "time", "pathlib", "random", "secrets", "socket", "subprocess", "urllib"}
     calls = {
-        node.func.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
     assert not calls & {"today", "now", "utcnow"}
