@@ -118,9 +118,41 @@ def _settings(plan: InstancePlan) -> Iterator[Any]:
             yield one
 
 
+def said_changes(old: InstancePlan, new: InstancePlan) -> list[Change]:
+    """Keys of the stack file, defaults included, that say something else."""
+    before, after = (dict(_said(plan.spec.model_dump(mode="json"))) for plan in (old, new))
+    names = dict.fromkeys([*after, *before])
+    changes = (Change("said", name, before.get(name, ""), after.get(name, "")) for name in names)
+    return [change for change in changes if change.before != change.after]
+
+
+def _said(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _said(inner, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _said(inner, f"{path}[{index}]")
+    elif value is not None:
+        yield path, yaml_word(value)
+
+
+def yaml_word(value: Any) -> str:
+    """A single value as a stack file has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _protection_warnings(old: InstancePlan, new: InstancePlan) -> Iterator[str]:
+    if new.spec.disposable and not old.spec.disposable:
+        yield "The stack becomes disposable: nothing protects its data any more, and destroying the stack destroys it."
+    elif old.spec.disposable and not new.spec.disposable:
+        yield "The stack is no longer disposable: its volumes, buckets and keys become protected against deletion."
+
+
 def data_warnings(old: InstancePlan, new: InstancePlan) -> list[str]:
     """What would move, shrink, leave behind or lose something that holds data, in whole sentences."""
     return [
+        *_protection_warnings(old, new),
         *_domain_warnings(old, new),
         *_region_warnings(old, new),
         *_volume_warnings(old, new),

@@ -47,12 +47,14 @@ def diff(
 
     Example: mastodon-infra diff demo --set size=large
     """
+    from mastodon_infra.cli.changes import yaml_word
+
     changes = {**resized(mau), **_changes(settings or [])}
     if bool(other) == bool(changes):
         raise typer.BadParameter("give either another stack, or a change with --mau or --set", param_hint="OTHER")
     before = load(stack, stacks_dir)
     after = load(other, stacks_dir) if other else load(stack, stacks_dir, changes=changes)
-    said = ", ".join(f"{name}: {value}" for name, value in changes.items())
+    said = ", ".join(f"{name}: {yaml_word(value)}" for name, value in changes.items())
     title = f"From {before.name} to {after.name}" if other else f"{before.name} with {said}"
     if as_json:
         console.say_json({"title": title, **diff_data(before.plan, after.plan)})
@@ -88,6 +90,7 @@ def add_diff(page: Page, old: InstancePlan, new: InstancePlan) -> None:
     machines = changes.machine_changes(old, new)
     around = changes.around_changes(old, new)
     settings = changes.setting_changes(old, new)
+    said = changes.said_changes(old, new)
     if warnings:
         page.heading("Data: read this before anything else")
         for warning in warnings:
@@ -101,12 +104,15 @@ def add_diff(page: Page, old: InstancePlan, new: InstancePlan) -> None:
     if around:
         page.heading("Around them")
         _add_around(page, around)
+    if said:
+        page.heading("In the stack file, defaults included")
+        _add_changes(page, said)
     if settings:
         page.heading("Settings")
         _add_changes(page, settings[:SETTINGS_SHOWN])
         if len(settings) > SETTINGS_SHOWN:
             page.text(f"and {len(settings) - SETTINGS_SHOWN} more; --json lists them all")
-    if not (warnings or machines or around or settings or price.changes):
+    if not (warnings or machines or around or settings or said or price.changes):
         page.heading("Nothing changes.")
 
 
@@ -164,6 +170,7 @@ def diff_data(old: InstancePlan, new: InstancePlan) -> dict[str, Any]:
         "machines": [_change_data(one) for one in changes.machine_changes(old, new)],
         "around": [_change_data(one) for one in changes.around_changes(old, new)],
         "settings": [_change_data(one) for one in changes.setting_changes(old, new)],
+        "stack_file": [_change_data(one) for one in changes.said_changes(old, new)],
         "first_limit": {"before": _limit_data(old), "after": _limit_data(new)},
         "usd_month": {
             "before": str(price.before_usd_month),

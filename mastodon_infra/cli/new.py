@@ -165,7 +165,7 @@ def _write(path: Path, data: dict[str, Any], *, force: bool) -> bool:
     if not force:
         raise _exists(path, f" in {', '.join(other)}" if other else "")
     save(path, replace_instance(text, data, name=str(path)))
-    console.say(f"rewrote mastodon-infra:instance in {path}; every other key and comment is as it was")
+    console.say(f"rewrote mastodon-infra:instance in {path}; everything outside it is as it was")
     return True
 
 

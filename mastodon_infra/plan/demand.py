@@ -17,7 +17,6 @@ from mastodon_infra.catalog.sources import (
     MASTODON_DOCS,
     PUBLISHED,
     SCALING_2017,
-    VMST,
 )
 from mastodon_infra.model.role import Queue
 from mastodon_infra.plan.decided import Decided
@@ -118,8 +117,8 @@ def demand_of(users: Decided[int]) -> Demand:
         ),
         redis_mib=Decided(
             REDIS_BASE_MIB + ceil_div(count * REDIS_KIB_PER_USER, 1024),
-            "128 MiB + 0.15 MiB per user",
-            VMST,
+            "128 MiB + 0.15 MiB per user; nobody has published a measurement, so watch it",
+            JUDGEMENT,
             "MiB",
             given,
         ),

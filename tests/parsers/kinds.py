@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mastodon_infra.render.bundle_types import BundleFile
 from tests.parsers import samples
-from tests.parsers.checks import monitoring, postgres, services, stores, system, texts, units, user_data, web
+from tests.parsers.checks import monitoring, packages, postgres, services, stores, system, texts, units, user_data, web
 from tests.parsers.places import USER_DATA, artefact
 from tests.parsers.tree import Tree
 
@@ -61,7 +61,9 @@ def _for(old: str, new: str) -> Spoil:
 KINDS: tuple[Kind, ...] = (
     # What the machine is given
     Kind("user data", (USER_DATA,), "cloud-init schema", user_data.schema, _for("^write_files:", "write_file:")),
-    Kind("list of packages", ("/etc/mastodon-infra/packages",), "dpkg-query", units.package_list, _and("nginz")),
+    Kind(
+        "list of packages", ("/etc/mastodon-infra/packages",), "dpkg-query, apt-cache", packages.packages, _and("nginz")
+    ),
     Kind(
         "list of units",
         ("/etc/mastodon-infra/units",),

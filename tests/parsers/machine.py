@@ -7,7 +7,6 @@ from a pipe that the tests hold, so when they end, in whatever way, the kernel t
 from __future__ import annotations
 
 import io
-import os
 import shlex
 import subprocess
 import tarfile
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
+
+from tests.parsers.root import privilege
 
 MEMORY = "2g"
 """How much all files of a machine may take in memory."""
@@ -110,11 +111,9 @@ class Refused(AssertionError):  # noqa: N818 - it is what a parser did
 class Machine:
     """One throw-away Debian 13. Leaving the context takes it away."""
 
-    def __init__(
-        self, root: Path, *, privilege: Sequence[str] = (), bindings: Mapping[str, Path] | None = None
-    ) -> None:
+    def __init__(self, root: Path, *, bindings: Mapping[str, Path] | None = None) -> None:
         """Stand one up over the root file system; ``bindings`` appear read-only under ``/srv``."""
-        self._privilege = tuple(privilege)
+        self._privilege = privilege() or ()
         folders = " ".join(f"{name}={folder}" for name, folder in (bindings or {}).items())
         script = f"BINDINGS={shlex.quote(folders)}\n{FIRST}"
         inner = shlex.join([*UNSHARE, "sh", "-c", script, "first", str(root), MEMORY])
@@ -212,15 +211,3 @@ class Written:
 
 def _short(command: str) -> str:
     return command if len(command) <= 200 else f"{command[:200]}…"
-
-
-def privilege() -> tuple[str, ...] | None:
-    """What goes before a command that needs root: nothing, sudo on a build server, None where root is not to be had."""
-    if os.geteuid() == 0:
-        return ()
-    sudo = ("sudo", "--non-interactive")
-    if os.environ.get("CI"):
-        with suppress(OSError):
-            if subprocess.run([*sudo, "true"], check=False, capture_output=True).returncode == 0:
-                return sudo
-    return None

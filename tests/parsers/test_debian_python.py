@@ -1,12 +1,9 @@
 """The unit tests pass on Debian 13's own Python too, with the very requirements that are locked."""
 
-import subprocess
-from pathlib import Path
-
 import pytest
 
-from tests.parsers.conftest import ENVIRONMENT, PROJECT, SCRIPT, cannot
-from tests.parsers.machine import Machine, privilege
+from tests.parsers.machine import Machine
+from tests.parsers.root import PROJECT, made
 
 MINUTES = 15
 
@@ -14,12 +11,7 @@ MINUTES = 15
 @pytest.fixture(scope="session")
 def library(root_folder):
     """The locked requirements, installed from outside for the Python inside."""
-    made = subprocess.run(
-        [*(privilege() or ()), str(SCRIPT), "--python"], env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    if made.returncode:
-        cannot(f"scripts/debian13-root --python stopped with status {made.returncode}: {made.stderr.strip()[-1500:]}")
-    return Path(made.stdout.strip())
+    return made("--python")
 
 
 def test_the_unit_tests_pass_on_debians_python(root_folder, library):
@@ -29,7 +21,7 @@ def test_the_unit_tests_pass_on_debians_python(root_folder, library):
         "PYTHONPATH": "/srv/project:/srv/packages",
         "PYTHONPYCACHEPREFIX": "/tmp/pycache",
     }
-    with Machine(root_folder, privilege=privilege() or (), bindings=bindings) as machine:
+    with Machine(root_folder, bindings=bindings) as machine:
         assert "3.13" in machine.must(["python3", "--version"])
         machine.must(
             "cd /srv/project && python3 -m pytest -q -p no:cacheprovider -p no:xdist tests/unit",

@@ -8,7 +8,7 @@ from mastodon_infra.render.bundle_types import BundleDirectory, BundleFile
 from mastodon_infra.render.payload import Payload
 from mastodon_infra.render.user_data import user_data
 from tests.parsers.cases import Place, node_of, plan_of
-from tests.parsers.machine import Machine, privilege
+from tests.parsers.machine import Machine
 from tests.parsers.places import bundle_of, wiring_of
 from tests.parsers.wiring import Authority
 
@@ -47,7 +47,7 @@ if os.fork() == 0:
 @pytest.fixture
 def fresh(root_folder):
     """A machine as the cloud gives it: nothing of ours on it."""
-    with Machine(root_folder, privilege=privilege() or ()) as machine:
+    with Machine(root_folder) as machine:
         machine.put("/etc/resolv.conf", "nameserver 192.0.2.53\n")
         machine.put("/etc/cloud/cloud.cfg.d/99-tests.cfg", "datasource_list: [NoCloud]\nnetwork: {config: disabled}\n")
         machine.put(f"{SEED}/meta-data", "instance-id: one\n")

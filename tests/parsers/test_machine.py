@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.parsers.machine import Machine, Refused, privilege
+from tests.parsers import root
+from tests.parsers.machine import Machine, Refused
 
 PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def machine(root_folder):
-    with Machine(root_folder, privilege=privilege() or ()) as standing:
+    with Machine(root_folder) as standing:
         yield standing
 
 
@@ -24,8 +25,8 @@ def test_what_is_written_stays_inside(machine, root_folder):
     machine.put("/etc/one.conf", "one\n", 0o640, "daemon")
 
     assert machine.must(["stat", "--format=%a %U %s", "/etc/one.conf"]) == "640 daemon 4"
-    assert not (root_folder / "etc/one.conf").exists()
-    assert "/etc/one.conf" not in Path("/proc/mounts").read_text(encoding="utf-8")
+    assert outside("test", "-e", str(root_folder / "etc/one.conf")).returncode == 1
+    assert str(root_folder) not in Path("/proc/mounts").read_text(encoding="utf-8")
 
 
 def test_nothing_outside_can_be_reached(machine):
@@ -47,8 +48,8 @@ def test_a_refusal_says_the_command_and_what_it_said(machine):
 
 def test_nothing_is_left_of_a_machine_whose_test_was_killed(root_folder, tmp_path):
     script = (
-        "import sys, time; from pathlib import Path; from tests.parsers.machine import Machine, privilege\n"
-        "machine = Machine(Path(sys.argv[1]), privilege=privilege() or ())\n"
+        "import sys, time; from pathlib import Path; from tests.parsers.machine import Machine\n"
+        "machine = Machine(Path(sys.argv[1]))\n"
         "machine.must('sleep 1000 > /dev/null 2>&1 & echo $!')\n"
         "print(machine.pid, flush=True); time.sleep(1000)\n"
     )
@@ -61,7 +62,7 @@ def test_nothing_is_left_of_a_machine_whose_test_was_killed(root_folder, tmp_pat
     ) as test:
         assert test.stdout
         pid = test.stdout.readline().strip()
-        space = Path(f"/proc/{pid}/ns/mnt").readlink()
+        space = outside("readlink", f"/proc/{pid}/ns/mnt").stdout.strip()
         assert space in namespaces()
         test.send_signal(signal.SIGKILL)
 
@@ -73,10 +74,20 @@ def test_nothing_is_left_of_a_machine_whose_test_was_killed(root_folder, tmp_pat
 
 def namespaces():
     """The mount namespaces in which any process lives."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*/ns/mnt"):
-        try:
-            found.add(process.readlink())
-        except OSError:
-            continue
-    return found
+    return set(outside("sh", "-c", "readlink /proc/[0-9]*/ns/mnt").stdout.split())
+
+
+def outside(*command):
+    """Run a command on the computer that the tests run on, as root."""
+    return subprocess.run([*(root.privilege() or ()), *command], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("variables", "end"), [({}, pytest.skip.Exception), ({"CI": "true"}, pytest.fail.Exception)], ids=["here", "CI"]
+)
+def test_what_cannot_run_is_skipped_and_on_a_build_server_fails(variables, end, monkeypatch):
+    monkeypatch.setattr(root, "ENVIRONMENT", variables)
+    monkeypatch.setattr(root, "privilege", lambda: None)
+
+    with pytest.raises(end, match="parser checks not run: they need root"):
+        root.made()

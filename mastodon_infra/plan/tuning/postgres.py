@@ -122,7 +122,12 @@ def tune_postgres(
         ),
         autovacuum_vacuum_cost_limit=Decided(1000, "five times the default, for an SSD", JUDGEMENT),
         idle_in_transaction_timeout_seconds=Decided(60, "a stuck client must not hold locks for ever", JUDGEMENT, "s"),
-        app_statement_timeout_seconds=Decided(60, "the app's role only; migrations have none", JUDGEMENT, "s"),
+        app_statement_timeout_seconds=Decided(
+            600,
+            "the app's role only, migrations have none; long enough for the scheduler's own clean-ups",
+            JUDGEMENT,
+            "s",
+        ),
         log_min_duration_ms=Decided(500, "slow enough for people to notice", JUDGEMENT, "ms"),
         superuser_reserved_connections=Decided(
             3, "PostgreSQL's default, kept so that an administrator gets in", POSTGRES

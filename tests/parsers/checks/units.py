@@ -13,7 +13,6 @@ GENERATOR = "/usr/lib/systemd/system-generators/podman-system-generator"
 GENERATED = "/run/systemd/generator"
 UNIT_FOLDERS = ("/etc/systemd/system", GENERATED, "/usr/lib/systemd/system")
 NEEDS = re.compile(r"(?:Wants|Requires|Requisite|BindsTo|PartOf|Upholds|Unit)=(.+)")
-RUN_FROM = re.compile(r"Exec\w+=[-+!@:]*(/[^\s\"']+)")
 
 
 def quadlets(tree: Tree, files: Files) -> None:
@@ -30,7 +29,7 @@ def quadlets(tree: Tree, files: Files) -> None:
 
 def units(tree: Tree, files: Files) -> None:
     """``systemd-analyze verify`` is silent on every unit, and whatever a unit wants is there."""
-    _generate(tree)
+    generate(tree)
     said = tree.machine.run(
         ["systemd-analyze", "verify", "--man=no", "--generators=no", *sorted(set(_names(tree, files)))],
         environment={"SYSTEMD_LOG_LEVEL": "warning", "SYSTEMD_UNIT_PATH": ":".join(UNIT_FOLDERS)},
@@ -50,7 +49,7 @@ def exists(tree: Tree, name: str) -> bool:
     return bool(tree.machine.run(["bash", "-c", 'for path; do [ -e "$path" ] && exit 0; done; exit 1', "any", *paths]))
 
 
-def _generate(tree: Tree) -> None:
+def generate(tree: Tree) -> None:
     """Make the containers' units, where podman is."""
     line = f"rm -rf {GENERATED}; mkdir -p {GENERATED}"
     if any(file.path.startswith("/etc/containers/systemd/") for file in tree.bundle.files):
@@ -78,7 +77,7 @@ def _needs(line: str) -> Iterator[str]:
 
 def unit_list(tree: Tree, files: Files) -> None:
     """Each unit that the installer enables is there, and systemctl can enable or disable it."""
-    _generate(tree)
+    generate(tree)
     for file in files:
         for line in file.content.splitlines():
             verdict, _, name = line.partition(" ")
@@ -90,13 +89,6 @@ def unit_list(tree: Tree, files: Files) -> None:
             state = tree.machine.run(["systemctl", "--root=/", "is-enabled", name]).said
             if state.splitlines()[-1] not in {"static", "generated", "alias", "enabled", "indirect"}:
                 tree.machine.must(["systemctl", "--root=/", "enable", name])
-
-
-def package_list(tree: Tree, files: Files) -> None:
-    """Each package is Debian's, under that very name: it is installed here."""
-    for file in files:
-        for name in file.content.split():
-            tree.machine.must(["dpkg-query", "--show", "--showformat=${Version}\n", name])
 
 
 def tree_list(tree: Tree, files: Files) -> None:

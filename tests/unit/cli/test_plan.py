@@ -94,7 +94,7 @@ def test_plan_that_does_not_fit_names_the_line_in_the_file(cli, stack):
     where, what, hint = outcome.err.splitlines()
     assert where == "stacks/Pulumi.social.yaml:16: nodes.postgres.machine_type"
     assert what.startswith("  the postgres nodes do not hold what they must run: g6-nanode-1 has 1 GiB, and ")
-    assert hint == "  hint: give nodes.postgres a larger machine_type, or leave it to the plan"
+    assert hint == "  hint: nodes.postgres.machine_type: g6-standard-2 would do, or leave it to the plan"
 
 
 @pytest.mark.parametrize("mau", ["0", "100001", "many", "-5", "1.5"])

@@ -23,10 +23,10 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGBRzNtFJ6eTCPAzvjRIaPQrDCJCXZvfdIWFc
 
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
 
-LAW = settings(max_examples=40, phases=PHASES)
+LAW = settings(max_examples=30, phases=PHASES)
 """How often a law about one plan is tried."""
 
-LAW_OF_TWO = settings(max_examples=30, phases=PHASES)
+LAW_OF_TWO = settings(max_examples=20, phases=PHASES)
 """How often a law that compares plans is tried."""
 
 Said = dict[str, Any]

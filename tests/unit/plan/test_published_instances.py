@@ -91,3 +91,33 @@ def test_no_side_is_favoured():
     ]
     assert len(ratios) >= 10
     assert min(ratios) < 1 < max(ratios)
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "sizing-evidence.md"
+TITLES = {
+    "sidekiq_threads": "Sidekiq threads",
+    "puma_threads": "Puma threads",
+    "database_gb": "database, GB",
+    "web_vcpus": "web processors",
+    "sidekiq_vcpus": "sidekiq processors",
+    "machines_usd": "machines, $ a month",
+}
+
+
+def lines_of_the_page():
+    """The page's table, as the file and the planner give it."""
+    for row in ROWS:
+        for figure in FIGURES:
+            if row.get(figure) is not None:
+                found = planned(row["users"])[figure]
+                ratio = f"{Decimal(found) / Decimal(row[figure]):.2f}"
+                exempt = " (exempt)" if figure in row.get("exempt", {}) else ""
+                yield (
+                    f"| {row['name']}, {row['date']} | {row['users']:,} | {TITLES[figure]} "
+                    f"| {row[figure]} | {found} | {ratio}{exempt} |"
+                )
+
+
+def test_the_page_shows_what_the_planner_gives():
+    shown = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ") and ", 20" in line]
+    assert shown == list(lines_of_the_page())

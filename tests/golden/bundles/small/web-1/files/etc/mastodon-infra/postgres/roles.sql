@@ -11,7 +11,7 @@ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 
 -- The app owns its tables. Its statements end after a while; those of migrations do not.
 ALTER ROLE mastodon NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '<<postgres_app_password>>';
-ALTER ROLE mastodon SET statement_timeout = '60s';
+ALTER ROLE mastodon SET statement_timeout = '600s';
 
 -- Migrations log in as themselves and act as the app, so that what they make belongs to it.
 ALTER ROLE mastodon_admin NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '<<postgres_admin_password>>';
