@@ -183,6 +183,14 @@ def _media_notes(media: MediaPlan) -> Iterator[Note]:
             f"for {media.remote_retention_days.value} days costs as much as {store.minimum_days}.",
             f"mastodon.remote_media_retention_days: {store.minimum_days} costs nothing more",
         )
+    if store and store.free_egress_ratio is not None:
+        yield Note(
+            "storage-first-months",
+            Level.ADVICE,
+            f"{store.title} gives away as much as it stores. In the first months little is stored and people look "
+            "already: the media cache has to answer more than nine of ten requests.",
+            "watch what leaves the bucket; for the first months edge.media: cloudflare helps",
+        )
     if media.provider == "wasabi":
         yield Note(
             "wasabi-public",
