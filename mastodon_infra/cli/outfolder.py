@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from mastodon_infra.errors import MastodonInfraError
 
 MARKER = ".made-by-mastodon-infra"
-_MARKER_TEXT = "This folder is rewritten as a whole by mastodon-infra; what is put here by hand is lost.\n"
+_MARKER_TEXT = "mastodon-infra wrote these files, and rewrites them; others here make it refuse.\n"
 
 
 class OutFolderError(MastodonInfraError):
@@ -20,8 +20,11 @@ class OutFolderError(MastodonInfraError):
 
 
 @contextmanager
-def filled(target: Path) -> Iterator[Path]:
-    """Give a new folder to fill; it takes the target's place at the end, or vanishes after an error."""
+def filled(target: Path, *, replacing: Sequence[str] = ()) -> Iterator[Path]:
+    """Give a new folder to fill; it takes the target's place at the end, or vanishes after an error.
+
+    With ``replacing``, what else the folder holds already is kept, and only these entries are made anew.
+    """
     place = Path(os.path.realpath(target))
     _refuse_foreign(place, target)
     try:
@@ -31,8 +34,13 @@ def filled(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise _unwritable(target, error) from None
     try:
-        (fresh / MARKER).write_text(_MARKER_TEXT, encoding="utf-8")
+        if replacing and place.is_dir():
+            shutil.copytree(
+                place, fresh, dirs_exist_ok=True, ignore=lambda at, _: replacing if at == str(place) else ()
+            )
         yield fresh
+        made = sorted(_files(fresh))
+        (fresh / MARKER).write_text("\n".join((_MARKER_TEXT, *made, "")), encoding="utf-8")
         _swap(fresh, place)
     except OSError as error:
         raise _unwritable(target, error) from None
@@ -49,8 +57,23 @@ def _refuse_foreign(place: Path, target: Path) -> None:
                 hint="name an empty or a new folder",
                 where=str(target),
             )
+        known = (place / MARKER).read_text(encoding="utf-8").split("\n") if entries else []
+        others = sorted(_files(place) - set(known))
+        if others:
+            named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")  # noqa: PLR2004
+            raise OutFolderError(
+                f"the folder is rewritten as a whole, and holds files of somebody else: {named}",
+                hint="move them away, or name another folder",
+                where=str(target),
+            )
     elif place.exists():
         raise OutFolderError("this is a file, not a folder", hint="name an empty or a new folder", where=str(target))
+
+
+def _files(folder: Path) -> set[str]:
+    """Every file in a folder but the marker, by its path in it."""
+    found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {str(path.relative_to(folder)) for path in found} - {MARKER}
 
 
 def _swap(fresh: Path, place: Path) -> None:

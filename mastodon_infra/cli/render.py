@@ -55,7 +55,7 @@ def render(
 
     plan = load(stack, stacks_dir, changes=resized(mau)).plan
     names = _wanted(plan, node)
-    with filled(out) as folder:
+    with filled(out, replacing=names if node else ()) as folder:
         written = write_nodes(plan, names, folder)
     if as_json:
         console.say_json({"folder": str(out), "nodes": [asdict(one) for one in written]})

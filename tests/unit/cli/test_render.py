@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from mastodon_infra.cli import outfolder, render
+from mastodon_infra.cli import render
 
 
 def everything_in(folder):
@@ -31,15 +31,6 @@ def test_render_again_gives_the_same_bytes(cli, stack, folder):
 
     assert before == everything_in(folder / "out")
     assert not [path for path in folder.iterdir() if path.name.startswith(".out")]
-
-
-def test_render_of_one_machine_leaves_no_trace_of_the_others(cli, stack, folder):
-    stack("social", "size: medium")
-    cli("render", "social", "--out", "out")
-
-    cli("render", "social", "--out", "out", "--node", "redis-1")
-
-    assert sorted(path.name for path in (folder / "out").iterdir()) == [outfolder.MARKER, "redis-1"]
 
 
 def test_render_as_data_gives_sizes(cli, stack):
@@ -109,3 +100,27 @@ def test_folder_behind_a_link_is_filled_where_it_is(cli, stack, folder):
     assert cli("render", "social", "--out", "link").code == 0
     assert (folder / "link").is_symlink()
     assert (folder / "real/web-1/user-data").is_file()
+
+
+def test_one_machine_again_leaves_the_others_alone(cli, stack, folder):
+    stack("social", "size: medium")
+    assert cli("render", "social", "--out", "out").code == 0
+    before = sorted(str(path) for path in (folder / "out").rglob("*"))
+
+    assert cli("render", "social", "--out", "out", "--node", "web-1").code == 0
+
+    assert sorted(str(path) for path in (folder / "out").rglob("*")) == before
+
+
+@pytest.mark.parametrize("node", ["", "web-1"])
+def test_a_file_of_mine_is_never_deleted(cli, stack, folder, node):
+    stack("social", "size: medium")
+    assert cli("render", "social", "--out", "out").code == 0
+    mine = folder / "out" / "web-1" / "my-notes.txt"
+    mine.write_text("keep", encoding="utf-8")
+
+    outcome = cli("render", "social", "--out", "out", *(["--node", node] if node else []))
+
+    assert outcome.code == 1
+    assert "files of somebody else: web-1/my-notes.txt" in outcome.err
+    assert mine.read_text(encoding="utf-8") == "keep"
