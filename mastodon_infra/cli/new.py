@@ -166,6 +166,8 @@ def _write(path: Path, data: dict[str, Any], *, force: bool) -> bool:
         raise _exists(path, f" in {', '.join(other)}" if other else "")
     save(path, replace_instance(text, data, name=str(path)))
     console.say(f"rewrote mastodon-infra:instance in {path}; everything outside it is as it was")
+    if other:
+        console.say(f"  different in it now, or no longer there: {', '.join(other)}")
     return True
 
 

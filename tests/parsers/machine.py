@@ -39,7 +39,7 @@ base=$1 memory=$2
 mount -t tmpfs -o "mode=0755,size=$memory" machine "$base/mnt"
 cd "$base/mnt"
 mkdir upper work tree
-mount -t overlay -o "lowerdir=$base,upperdir=$PWD/upper,workdir=$PWD/work" machine tree
+mount -t overlay -o lowerdir=..,upperdir=upper,workdir=work machine tree
 cd tree
 mount -t proc proc proc
 mount --bind -o ro proc/sys proc/sys

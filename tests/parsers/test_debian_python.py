@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.parsers.machine import Machine
+from tests.parsers.machine import ENVIRONMENT, Machine
 from tests.parsers.root import PROJECT, made
 
 MINUTES = 15
@@ -18,6 +18,7 @@ def test_the_unit_tests_pass_on_debians_python(root_folder, library):
     bindings = {"project": PROJECT, "packages": library}
     environment = {
         "CI": "true",  # no examples kept from earlier runs, the same ones each time
+        "PATH": f"{ENVIRONMENT['PATH']}:/srv/packages/bin",
         "PYTHONPATH": "/srv/project:/srv/packages",
         "PYTHONPYCACHEPREFIX": "/tmp/pycache",
     }
