@@ -15,7 +15,7 @@ CHECKS := \
 	types   '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format golden schema bench lock clean
+.PHONY: help demo demo-up engine test check format golden schema bench sizes lock clean
 
 help: ## Lists these words.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +24,16 @@ demo: ## Plans, prices, renders and previews the stack `demo` into build/demo. N
 	@scripts/bootstrap
 	@$(BIN)/mastodon-infra demo --out build/demo
 
+demo-up: ## Deploys the stack `demo` with the real engine into a local cloud in build/demo-up. Needs no account.
+	@scripts/bootstrap
+	@scripts/demo-up
+
+engine: ## Provides the Pulumi engine: the one on PATH, else the vendor's, else built from its modules (5 minutes, once).
+	@scripts/engine
+
 test: ## Runs all checks and all tests. ARGS='-k postgres' chooses tests.
-	@scripts/timed install 'scripts/bootstrap dev' $(CHECKS) tests '$(BIN)/pytest -n $(WORKERS) $(ARGS)'
+	@scripts/timed install 'scripts/bootstrap dev' $(CHECKS) \
+		engine 'scripts/engine || [ -z "$$CI" ]' tests '$(BIN)/pytest -n $(WORKERS) $(ARGS)'
 
 check: ## Runs the checks alone: format, lint, shell, YAML, floors, types.
 	@scripts/timed install 'scripts/bootstrap dev' $(CHECKS)
@@ -48,10 +56,14 @@ bench: ## Measures the command line's start and the planner's growth.
 	@scripts/bootstrap
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
+sizes: ## Shows how large each machine's user data is, for every size, and what needs a payload object.
+	@scripts/bootstrap
+	@$(BIN)/python benchmarks/sizes.py
+
 lock: ## Locks the requirements again. ARGS=--upgrade takes newer versions.
 	@scripts/bootstrap
 	@scripts/lock $(ARGS)
 
 clean: ## Removes everything that was made, .venv included.
-	rm -rf .venv .bootstrap.lock build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .tools .bootstrap.lock build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from unicodedata import category
+
+LONGEST_LINE = 1_000
+"""Characters of a line that people are shown; what an operator wrote may be longer."""
 
 Path = tuple[str | int, ...]
 
@@ -31,11 +35,21 @@ class Problem:
 
     def lines(self) -> tuple[str, ...]:
         """The three lines shown to a person: where, what, hint (the last only when there is one)."""
-        place = ": ".join(part for part in (self.where, self.dotted) if part)
+        place = ": ".join(part for part in (self.where, self.dotted) if part).replace("\n", "\\n")
         shown = [place, f"  {self.message}"] if place else [self.message]
         if self.hint:
             shown.append(f"  hint: {self.hint}")
-        return tuple(shown)
+        return tuple(_visible(line) for line in shown)
+
+
+def _visible(text: str) -> str:
+    """Letters that would steer a terminal or turn its text around by their number, and nothing without an end."""
+    clipped = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}..."
+    return "".join(char if _is_shown(char) else f"\\u{ord(char):04x}" for char in clipped)
+
+
+def _is_shown(char: str) -> bool:
+    return char == "\n" or not (category(char).startswith("C") or category(char) in {"Zl", "Zp"})
 
 
 def dotted(path: Sequence[str | int]) -> str:

@@ -109,6 +109,7 @@ NODEBALANCER_LABEL = _limit("nodebalancer-label", "label of a NodeBalancer", 32,
 PLACEMENT_GROUP_LABEL = _limit("placement-group-label", "label of a placement group", 32, "characters", _MANAGER)
 VPC_LABEL = _limit("vpc-label", "label of a VPC or a subnet", 64, "characters", _MANAGER)
 VLAN_LABEL = _limit("vlan-label", "label of a VLAN", 64, "characters", _MANAGER)
+BUCKET_NAME = _limit("bucket-name", "name of a bucket", 63, "characters", _MANAGER)
 TAG_LENGTH = _limit("tag-length", "length of a tag", 50, "characters", _MANAGER)
 
 # --- What users send ----------------------------------------------------------------------------------------
@@ -129,6 +130,14 @@ CLOUDFLARE_IDLE = _limit(
     100,
     "seconds",
     _CLOUDFLARE,
+    confirmed=False,
+)
+CLOUDFLARE_RATE_PERIOD = _limit(
+    "cloudflare-rate-period",
+    "period of a rate limit on Cloudflare's Free plan, which has one rule",
+    10,
+    "seconds",
+    (date(2024, 5, 16), CLOUDFLARE),
     confirmed=False,
 )
 STREAMING_PING = _limit("streaming-ping", "time between pings of streaming", 30, "seconds", _MASTODON)
@@ -165,11 +174,13 @@ LIMITS: tuple[Limit, ...] = (
     PLACEMENT_GROUP_LABEL,
     VPC_LABEL,
     VLAN_LABEL,
+    BUCKET_NAME,
     TAG_LENGTH,
     UPLOAD,
     UPLOAD_IMAGE,
     CLOUDFLARE_UPLOAD,
     CLOUDFLARE_IDLE,
+    CLOUDFLARE_RATE_PERIOD,
     STREAMING_PING,
     SES_SANDBOX_DAY,
     SES_SANDBOX_SECOND,

@@ -7,7 +7,15 @@ from datetime import date
 from decimal import Decimal
 
 from mastodon_infra.catalog.rows import Price, Row
-from mastodon_infra.catalog.sources import AKAMAI_DOCS, AWS_SES, CLOUDFLARE, FUNDING, LINODE_MANAGER, Source
+from mastodon_infra.catalog.sources import (
+    AKAMAI_DOCS,
+    AWS_SES,
+    CLOUDFLARE,
+    FUNDING,
+    LINODE_ADDRESSES,
+    LINODE_MANAGER,
+    Source,
+)
 
 _Seen = tuple[date, Source]
 """The day and the place of a reading."""
@@ -19,13 +27,28 @@ _SES: _Seen = (date(2026, 7, 22), AWS_SES)
 
 def _price(name: str, title: str, usd: str, per: str, seen: _Seen) -> Price:
     as_of, source = seen
-    return Price(name=name, as_of=as_of, source=source, title=title, price_usd=Decimal(usd), per=per)
+    return Price(
+        name=name,
+        as_of=as_of,
+        source=source,
+        confirmed=source.confirmed,
+        title=title,
+        price_usd=Decimal(usd),
+        per=per,
+    )
 
 
 NODEBALANCER = _price("nodebalancer", "NodeBalancer", "10", "month", _MANAGER)
 BLOCK_STORAGE = _price("block-storage", "block storage volume", "0.10", "GiB and month", _MANAGER)
 TRANSFER = _price("transfer", "transfer above the account's pool", "0.005", "GB", _DOCS)
 VPC = _price("vpc", "VPC and VLAN", "0", "month", _DOCS)
+RESERVED_ADDRESS = _price(
+    "reserved-address",
+    "reserved public IPv4 address, in use or not",
+    "0.0068",
+    "hour",
+    (LINODE_ADDRESSES.as_of, LINODE_ADDRESSES),
+)
 CLOUD_FIREWALL = _price("cloud-firewall", "Cloud Firewall", "0", "month", _DOCS)
 CLOUDFLARE_FREE = _price(
     "cloudflare-free", "Cloudflare, Free plan", "0", "zone and month", (date(2026, 7, 2), CLOUDFLARE)
@@ -52,6 +75,7 @@ PRICES: tuple[Price, ...] = (
     NODEBALANCER,
     BLOCK_STORAGE,
     TRANSFER,
+    RESERVED_ADDRESS,
     VPC,
     CLOUD_FIREWALL,
     CLOUDFLARE_FREE,

@@ -41,6 +41,7 @@ VMST = Source("vmst.io", "vmstio/docs 2023-11 to 2026-03", date(2026, 3, 31))
 PUBLISHED = Source("published instances", "docs/explanation/sizing-evidence.md", _READ)
 LINODE = Source("linode", "Linode API documentation and provider source; docs/reference/facts.md", _READ)
 DEBIAN = Source("debian 13", "package contents of Debian 13 (trixie), read from the archive", _READ)
+PGBACKREST = Source("pgbackrest", "pgBackRest 2.55.1 of Debian 13: its own help, and rounds run with it", _READ)
 REDIS = Source("redis", "redis.io administration pages and Debian 13 redis-server 8.0.2", _READ)
 WASABI = Source("wasabi", "docs.wasabi.com", date(2025, 12, 30))
 CLOUDFLARE = Source("cloudflare", "Cloudflare documentation and provider source v5.22", date(2026, 7, 2))
@@ -50,6 +51,12 @@ LINODE_PRICES = Source(
 )
 LINODE_MANAGER = Source(
     "linode manager", "linode/manager aab5b22, region data, price data and form limits", date(2025, 12, 12)
+)
+LINODE_ADDRESSES = Source(
+    "linode addresses",
+    "Akamai's page on reserved IPs; the hourly price as public code of 2026 quotes the API",
+    _READ,
+    confirmed=False,
 )
 AKAMAI_DOCS = Source("akamai docs", "techdocs.akamai.com, cloud computing pages and API changelog", date(2026, 10, 8))
 WASABI_PRICES = Source(
@@ -64,4 +71,9 @@ MAIL_RELAYS = Source(
 )
 FUNDING = Source("funding pages", "the platforms' price pages and public lists that quote them", date(2026, 7, 5))
 DEBIAN_IMAGE = Source("debian image", "terraform-provider-linode acceptance tests", date(2026, 5, 14))
+MASTODON_EDGE = Source(
+    "mastodon edge", "mastodon/terraform-fastly-service, cache headers at mastodon.social's edge", date(2026, 4, 23)
+)
+LETS_ENCRYPT = Source("let's encrypt", "letsencrypt.org, rate limits and integration guide", _READ, confirmed=False)
+NGINX = Source("nginx", "nginx.org documentation, and Debian 13's nginx 1.26.3", _READ)
 MASTODON_RELEASES = Source("mastodon releases", "mirrors of Mastodon's releases; v4.7.4 of 2026-10-29", _READ)

@@ -159,7 +159,7 @@ def readable(answers: Answers) -> tuple[dict[str, Any], list[Problem]]:
             try:
                 put(data, answers[name], answers)
             except SpecError as error:
-                problems.extend(error.problems)
+                problems.extend(problem for problem in error.problems if problem not in problems)
     if answers.get("disposable"):
         data["disposable"] = True
     return data, problems

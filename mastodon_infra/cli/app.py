@@ -25,6 +25,7 @@ from mastodon_infra.cli.plan import plan
 from mastodon_infra.cli.preview import preview
 from mastodon_infra.cli.render import render
 from mastodon_infra.cli.schema import schema
+from mastodon_infra.cli.snapshot import pull_request, snapshot
 from mastodon_infra.cli.tiers import tiers
 from mastodon_infra.errors import MastodonInfraError, Problem
 
@@ -80,6 +81,8 @@ for verb, summary in (
     (render, "Write the files of every machine."),
     (preview, "Show what would be made at the cloud."),
     (diff, "Show what a change changes."),
+    (snapshot, "Keep what stacks are now, to compare."),
+    (pull_request, "Say what a change does, as a comment."),
     (tiers, "Show the sizes side by side."),
     (facts, "List prices and limits with dates."),
     (schema, "Print the JSON Schema of a stack file."),
@@ -118,10 +121,11 @@ def run(words: list[str]) -> int:
 
 
 def _refuse_usage(error: Any, *, as_json: bool) -> None:
-    if as_json:
-        console.refuse([Problem((), error.format_message(), f"{PROGRAM} --help")], as_json=True)
-    else:
-        error.show()
+    """Say what is wrong with the words of the command line in the three lines that every problem has."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    command = error.ctx.command_path if error.ctx else PROGRAM
+    problem = Problem((), f"{said[:1].lower()}{said[1:]}", f"{command} --help shows what it takes", command)
+    console.refuse([problem], as_json=as_json)
 
 
 def _own_up(error: Exception, *, debug: bool) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mastodon_infra.cli.explain import value_text
+from mastodon_infra.cli.layout import listed
 from mastodon_infra.plan.decided import decided_values
 from mastodon_infra.plan.network_types import DnsRecord, FirewallRule, Side
 from mastodon_infra.plan.types import InstancePlan, NodePlan, VolumePlan
@@ -147,6 +148,28 @@ def _protection_warnings(old: InstancePlan, new: InstancePlan) -> Iterator[str]:
         yield "The stack becomes disposable: nothing protects its data any more, and destroying the stack destroys it."
     elif old.spec.disposable and not new.spec.disposable:
         yield "The stack is no longer disposable: its volumes, buckets and keys become protected against deletion."
+
+
+def interruptions(old: InstancePlan, new: InstancePlan) -> list[str]:
+    """What machines are stopped for or replaced by, in whole sentences."""
+    return list(_interruptions(old, new))
+
+
+def _interruptions(old: InstancePlan, new: InstancePlan) -> Iterator[str]:
+    if old.region.name != new.region.name:
+        yield (
+            f"All machines are new ones in {new.region.name}, with new public addresses; those in {old.region.name} "
+            "are destroyed."
+        )
+        return
+    before = {node.name: node.machine.name for node in old.nodes}
+    resized = [node.name for node in new.nodes if before.get(node.name, node.machine.name) != node.machine.name]
+    if resized:
+        restart = "restarts for its new type" if len(resized) == 1 else "restart for their new type"
+        yield (
+            f"{listed(resized)} {restart}: Linode stops a machine, moves it and starts it again, and it is down for "
+            "minutes."
+        )
 
 
 def data_warnings(old: InstancePlan, new: InstancePlan) -> list[str]:

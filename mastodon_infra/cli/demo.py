@@ -42,7 +42,6 @@ def demo(
     """
     begin = time.monotonic()
     from mastodon_infra.cli.outfolder import filled
-    from mastodon_infra.cli.render import add_gaps
     from mastodon_infra.cost.estimate import estimate
 
     plan = load(STACK, stacks_dir).plan
@@ -52,7 +51,6 @@ def demo(
     page = Page(console.width(), console.is_plain())
     _add_summary(page, plan, price)
     _add_files(page, out, written)
-    add_gaps(page, plan)
     page.heading(f"Done in {time.monotonic() - begin:.1f} seconds.")
     console.say(str(page))
 

@@ -88,6 +88,7 @@ def add_diff(page: Page, old: InstancePlan, new: InstancePlan) -> None:
 
     warnings = changes.data_warnings(old, new)
     machines = changes.machine_changes(old, new)
+    interruptions = changes.interruptions(old, new)
     around = changes.around_changes(old, new)
     settings = changes.setting_changes(old, new)
     said = changes.said_changes(old, new)
@@ -95,9 +96,11 @@ def add_diff(page: Page, old: InstancePlan, new: InstancePlan) -> None:
         page.heading("Data: read this before anything else")
         for warning in warnings:
             page.text(warning, hang=2)
-    if machines:
+    if machines or interruptions:
         page.heading(f"Machines: {len(old.nodes)} before, {len(new.nodes)} after")
         _add_changes(page, machines)
+        for sentence in interruptions:
+            page.text(sentence, hang=2)
     _add_limits(page, old, new)
     price = difference(estimate(old), estimate(new))
     _add_price(page, price)
@@ -168,6 +171,7 @@ def diff_data(old: InstancePlan, new: InstancePlan) -> dict[str, Any]:
     return {
         "data_warnings": changes.data_warnings(old, new),
         "machines": [_change_data(one) for one in changes.machine_changes(old, new)],
+        "interruptions": changes.interruptions(old, new),
         "around": [_change_data(one) for one in changes.around_changes(old, new)],
         "settings": [_change_data(one) for one in changes.setting_changes(old, new)],
         "stack_file": [_change_data(one) for one in changes.said_changes(old, new)],

@@ -108,12 +108,34 @@ def _add_list(page: Page, every: Sequence[Explanation]) -> None:
     for one in every:
         node = _NODE.fullmatch(one.path)
         if not (node and node[1] in left_out):
-            page.text(f"{one.path} = {value_text(one.decided)}", indent=0, hang=4)
+            _add_line(page, one.path, value_text(one.decided))
     for name, others in same.items():
         if others:
             shown = ", ".join(f"nodes.{other}" for other in others[:SHORTENED])
             more = f" and {len(others) - SHORTENED} more" if len(others) > SHORTENED else ""
             page.text(f"{shown}{more}: as nodes.{name}", indent=0, hang=2)
+
+
+def _add_line(page: Page, path: str, value: str) -> None:
+    """A path and its value; a path that is wider than the page is broken behind its dots."""
+    if len(path) <= page.width:
+        page.text(f"{path} = {value}", indent=0, hang=4)
+        return
+    first, *rest = _broken(path, page.width - 4)
+    page.text(first, indent=0)
+    for line in rest[:-1]:
+        page.text(line, indent=4)
+    page.text(f"{rest[-1]} = {value}", indent=4, hang=4)
+
+
+def _broken(path: str, width: int) -> list[str]:
+    """A path in lines of at most that many columns, unless one name alone is wider."""
+    lines = [""]
+    for name in path.split("."):
+        if lines[-1] and len(lines[-1]) + len(name) >= width:
+            lines.append("")
+        lines[-1] += f"{name}."
+    return [*lines[:-1], lines[-1].removesuffix(".")]
 
 
 def _same_nodes(every: Sequence[Explanation]) -> dict[str, list[str]]:

@@ -39,6 +39,10 @@ class Page:
         lines = _wrapped(text, room, later=room - hang)
         self.lines += [" " * (indent + (hang if number else 0)) + line for number, line in enumerate(lines)]
 
+    def verbatim(self, lines: Iterable[str], *, indent: int = INDENT) -> None:
+        """Lines of somebody else's text, such as a diff: neither wrapped nor joined, however long they are."""
+        self.lines += [" " * indent + line for line in lines]
+
     def entry(self, label: str, text: str, *, label_width: int, indent: int = INDENT) -> None:
         """A label in a column of its own, and text that stays to its right."""
         hang = label_width + GAP

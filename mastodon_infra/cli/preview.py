@@ -63,7 +63,6 @@ def preview_text(plan: InstancePlan, records: Sequence[ResourceRecord], *, width
     """The preview as a page: what, why, cost, and every resource by type and name."""
     from mastodon_infra.cli.plan_page import add_notes, add_summary, heading_line
     from mastodon_infra.cli.pricing import add_lines, total_words
-    from mastodon_infra.cli.render import add_gaps
     from mastodon_infra.cost.estimate import estimate
 
     page = Page(width, is_plain)
@@ -79,7 +78,6 @@ def preview_text(plan: InstancePlan, records: Sequence[ResourceRecord], *, width
     page.heading(f"Resources: {counted(len(made), 'resource')} to make, {protected} protected against deletion")
     for kind, names in _by_type(made).items():
         page.text(f"{len(names):>3}  {kind}: {', '.join(names)}", hang=5)
-    add_gaps(page, plan)
     return str(page)
 
 
@@ -91,11 +89,11 @@ def resources_text(records: Sequence[ResourceRecord]) -> str:
 def _by_type(records: Sequence[ResourceRecord]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for record in records:
-        found.setdefault(_short(record.type), []).append(record.name)
+        found.setdefault(short_type(record.type), []).append(record.name)
     return dict(sorted(found.items()))
 
 
-def _short(token: str) -> str:
+def short_type(token: str) -> str:
     """A type token as people say it: ``linode:index/instance:Instance`` is ``linode Instance``."""
     package, _, rest = token.partition(":")
     return f"{package} {rest.rpartition(':')[2]}"
@@ -106,7 +104,6 @@ def preview_data(plan: InstancePlan, records: Sequence[ResourceRecord]) -> dict[
     from mastodon_infra.cli.plan_data import plain
     from mastodon_infra.cli.pricing import cost_data
     from mastodon_infra.cost.estimate import estimate
-    from mastodon_infra.render.gaps import not_rendered_yet
 
     return {
         "what": [
@@ -121,5 +118,4 @@ def preview_data(plan: InstancePlan, records: Sequence[ResourceRecord]) -> dict[
         "why": [plain(note) for note in plan.notes],
         "cost": cost_data(estimate(plan)),
         "resources": [plain(record) for record in records],
-        "not_rendered_yet": [{"node": node, "text": text} for node, text in not_rendered_yet(plan)],
     }

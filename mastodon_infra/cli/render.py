@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mastodon_infra.cli import console
+from mastodon_infra.cli.keptbundles import INDEX, TREE, index_text, kept_bundles
 from mastodon_infra.cli.layout import Page, counted
 from mastodon_infra.cli.stacks import JsonOption, MauOption, StackArgument, StacksDirOption, load, resized
 from mastodon_infra.errors import SpecError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from mastodon_infra.plan.types import InstancePlan
     from mastodon_infra.render.bundle_types import NodeBundle
 
-TREE = "files"
 LISTING = "files.txt"
 USER_DATA = "user-data"
 PAYLOAD = "payload.tar.gz"
@@ -38,8 +38,14 @@ class Rendered:
 
 def render(
     stack: StackArgument,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write; new, empty or made by us.")],
     *,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="The folder to write; new, empty or made by us.")
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--diff", metavar="OLD_DIR", help="Instead: what would change against such a folder of before."),
+    ] = None,
     node: Annotated[
         str, typer.Option("--node", metavar="NODE", help="Only this machine, such as web-1; by default all.")
     ] = "",
@@ -49,13 +55,27 @@ def render(
 ) -> None:
     """Write every file that each machine would get into a folder, with placeholders in place of secrets.
 
+    With --diff nothing is written: what would change on each machine is shown, and what it then reloads, restarts or
+    starts. The exit code is 0 whether or not anything would.
+
     Example: mastodon-infra render demo --out build/render
     """
-    from mastodon_infra.cli.outfolder import filled
-
+    if (out is None) == (against is None):
+        raise typer.BadParameter(
+            "give either --out, a folder to write, or --diff, one to compare with", param_hint="--out"
+        )
     plan = load(stack, stacks_dir, changes=resized(mau)).plan
     names = _wanted(plan, node)
-    with filled(out, replacing=names if node else ()) as folder:
+    if against is not None:
+        _compare(plan, names, against, only=node, as_json=as_json)
+    elif out is not None:
+        _write(plan, names, out, only=node, as_json=as_json)
+
+
+def _write(plan: InstancePlan, names: list[str], out: Path, *, only: str, as_json: bool) -> None:
+    from mastodon_infra.cli.outfolder import filled
+
+    with filled(out, replacing=names if only else ()) as folder:
         written = write_nodes(plan, names, folder)
     if as_json:
         console.say_json({"folder": str(out), "nodes": [asdict(one) for one in written]})
@@ -63,7 +83,21 @@ def render(
     page = Page(console.width(), console.is_plain())
     page.heading(f"wrote the files of {counted(len(written), 'machine')} into {out}")
     add_sizes(page, written)
-    add_gaps(page, plan)
+    console.say(str(page))
+
+
+def _compare(plan: InstancePlan, names: list[str], against: Path, *, only: str, as_json: bool) -> None:
+    from mastodon_infra.cli.render_diff import add_differences, differences_data
+    from mastodon_infra.render.bundle import bundle
+    from mastodon_infra.render.wiring import Wiring
+
+    old, wiring = kept_bundles(against), Wiring.placeholder(plan)
+    new = {name: bundle(plan, plan.node(name), wiring) for name in names}
+    if as_json:
+        console.say_json(differences_data(old, new, only=only))
+        return
+    page = Page(console.width(), console.is_plain())
+    add_differences(page, old, new, only=only)
     console.say(str(page))
 
 
@@ -95,6 +129,7 @@ def write_nodes(plan: InstancePlan, names: list[str], folder: Path) -> list[Rend
         home = folder / name
         _write_tree(made, home / TREE)
         (home / LISTING).write_text(_listing(made), encoding="utf-8")
+        (home / INDEX).write_text(index_text(made), encoding="utf-8")
         data = user_data(plan, node, wiring)
         (home / USER_DATA).write_text(data.text, encoding="utf-8")
         if data.payload:
@@ -142,16 +177,3 @@ def add_sizes(page: Page, written: list[Rendered]) -> None:
         for one in written
     ]
     page.table(rows, right=frozenset({1, 2}))
-
-
-def add_gaps(page: Page, plan: InstancePlan) -> None:
-    """What the plan asks for and machines do not get yet."""
-    from mastodon_infra.render.gaps import not_rendered_yet
-
-    nodes_by_gap: dict[str, list[str]] = {}
-    for node, sentence in not_rendered_yet(plan):
-        nodes_by_gap.setdefault(sentence, []).append(node)
-    if nodes_by_gap:
-        page.heading("Not put on machines yet")
-        for sentence, nodes in nodes_by_gap.items():
-            page.text(f"- {sentence} ({nodes[0]}{f' and {len(nodes) - 1} more' if len(nodes) > 1 else ''})", hang=2)

@@ -12,6 +12,7 @@ from mastodon_infra.catalog.prices import (
     CLOUD_FIREWALL,
     CLOUDFLARE_FREE,
     NODEBALANCER,
+    RESERVED_ADDRESS,
     TRANSFER,
     price_in,
 )
@@ -26,12 +27,16 @@ from mastodon_infra.model.services import DnsProvider, MediaFront
 from mastodon_infra.plan.types import Group, InstancePlan
 from mastodon_infra.units import mib_text
 
+HOURS_PER_MONTH = 730
+"""As vendors count; what is billed by the hour has no price by the month."""
+
 
 def estimate(plan: InstancePlan) -> CostEstimate:
     """Price a plan: what its vendors would bill in a month of the expected use, US dollars without taxes."""
     traffic = traffic_of(plan)
     lines = (
         *(_machines_line(plan, group) for group in plan.groups),
+        *_address_lines(plan),
         *_balancer_lines(plan),
         *_volume_lines(plan),
         *storage_lines(plan, traffic),
@@ -86,6 +91,19 @@ def _balancer_lines(plan: InstancePlan) -> Iterator[CostLine]:
             title="NodeBalancers" if count > 1 else "NodeBalancer",
             unit="NodeBalancer",
             detail=f"in front of {len(plan.balancer.nodes)} web nodes",
+        )
+
+
+def _address_lines(plan: InstancePlan) -> Iterator[CostLine]:
+    for address in plan.reserved:
+        yield _priced(
+            address.name,
+            CostKind.MACHINES,
+            RESERVED_ADDRESS,
+            HOURS_PER_MONTH,
+            title="reserved address",
+            unit="hour",
+            detail=f"of {address.node}, kept when the machine is replaced",
         )
 
 

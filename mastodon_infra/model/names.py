@@ -40,7 +40,8 @@ def _domain(text: str) -> str:
             ascii_form = text.encode("idna").decode("ascii")
         except UnicodeError:
             ascii_form = ""
-        hint = f"write its ASCII form: {ascii_form}" if ascii_form else "use an ASCII (punycode) name"
+        is_domain = bool(ascii_form) and all(_LABEL.fullmatch(label) for label in ascii_form.split("."))
+        hint = f"write its ASCII form: {ascii_form}" if is_domain else "use an ASCII (punycode) name"
         raise refusal(f"{text!r} is not in the form that DNS and Mastodon's handles use", hint=hint)
     labels = text.split(".")
     if len(labels) < 2 or len(text) > _LONGEST_DOMAIN or not all(_LABEL.fullmatch(label) for label in labels):  # noqa: PLR2004

@@ -22,6 +22,10 @@ class NodeGroupSpec(Closed):
         min_length=1,
         description="What these nodes do. When one group gives roles, all must: together they are the whole placement.",
     )
+    also: tuple[Role, ...] = Field(
+        default=(),
+        description="Optional roles that the group has besides; each runs on its first node.",
+    )
     count: Annotated[int, Field(strict=True, ge=1, le=LARGEST_GROUP)] | None = Field(
         default=None, description="How many nodes; by default as many as the users need.", examples=[3]
     )

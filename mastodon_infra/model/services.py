@@ -190,3 +190,8 @@ class AlertSpec(Closed):
         default=None,
         description="Host of a webhook that gets alerts too; its address is the secret mastodon-infra:alertWebhook.",
     )
+    heartbeat_host: Domain | None = Field(
+        default=None,
+        description="Host of a service that raises an alarm when monitoring falls silent; its address is the secret "
+        "mastodon-infra:alertHeartbeat.",
+    )

@@ -41,6 +41,7 @@ def notes_on(
         *_domain_notes(spec),
         *_media_notes(media),
         *_sidekiq_notes(groups, units),
+        *_idle_notes(nodes),
         *_mastodon_notes(spec),
     ]
     order = list(Level)
@@ -206,6 +207,19 @@ def _media_notes(media: MediaPlan) -> Iterator[Note]:
             "Cloudflare's terms limit serving mostly images and video from storage outside Cloudflare "
             "without a paid product.",
             "read them, or set edge.media: nginx",
+        )
+
+
+def _idle_notes(nodes: tuple[NodePlan, ...]) -> Iterator[Note]:
+    """Machines that were asked for and have nothing to run."""
+    idle = [node for node in nodes if node.roles == (Role.SIDEKIQ,) and not node.sidekiq]
+    if idle:
+        names = ", ".join(node.name for node in idle)
+        yield Note(
+            f"idle-{idle[0].group}",
+            Level.WARNING,
+            f"{names} would run nothing: there are fewer sidekiq processes than machines.",
+            f"nodes.{idle[0].group}.count: {idle[0].ordinal - 1}, or more processes in sidekiq.units",
         )
 
 

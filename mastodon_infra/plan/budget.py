@@ -17,20 +17,46 @@ class MemoryLine:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryLimit:
+    """How far one process of a consumer may grow.
+
+    Attributes:
+        name: Its line in the budget, or ``tasks`` for rails and tootctl commands that come and go.
+        alarm: Where monitoring warns.
+        high: From where the kernel slows it and takes back what it can.
+        most: Where the kernel ends it; never more than its plan and what else can be found on the machine.
+        swap: How much of it may be swapped out.
+    """
+
+    name: str
+    alarm: Decided[int]
+    high: Decided[int]
+    most: Decided[int]
+    swap: Decided[int]
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryBudget:
     """What a node's memory is spent on; the lines never sum to more than the machine has.
 
     ``spare`` is what is left for the page cache of everything but PostgreSQL, whose own line includes its cache.
+    ``elastic`` is what can be found for one process that grows, and ``limits`` hold each process within it.
     """
 
     total_mib: int
     lines: tuple[MemoryLine, ...]
     spare: Decided[int]
+    elastic: Decided[int]
+    limits: tuple[MemoryLimit, ...]
 
     @property
     def used_mib(self) -> int:
         """Sum of all lines."""
         return sum(line.memory.value for line in self.lines)
+
+    def limit(self, name: str) -> MemoryLimit:
+        """The limit of one process of that consumer; KeyError where there is none."""
+        return {limit.name: limit for limit in self.limits}[name]
 
 
 @dataclass(frozen=True, slots=True)

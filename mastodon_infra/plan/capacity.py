@@ -215,7 +215,7 @@ def _data_limits(built: Built) -> Iterator[Limit]:
             FOSSTODON,
             ("volume", f"{disk} GiB"),
             symptom="the disk fills; at the end PostgreSQL stops",
-            remedy="a larger postgres.volume_gib, and its file system grown by hand",
+            remedy="a larger postgres.volume_gib: its file system grows by itself",
         )
     usable = built.redis.queue.maxmemory.value * REDIS_FULL_PERCENT // 100
     yield _limit(

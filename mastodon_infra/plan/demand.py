@@ -109,7 +109,7 @@ def demand_of(users: Decided[int]) -> Demand:
             given,
         ),
         database_gib=Decided(
-            DB_BASE_GIB + ceil_div(count * DB_MIB_PER_USER, 1024),
+            database_gib(count),
             "5 GiB + 3 MiB per user",
             FOSSTODON,
             "GiB",
@@ -134,6 +134,11 @@ def demand_of(users: Decided[int]) -> Demand:
             given,
         ),
     )
+
+
+def database_gib(users: int) -> int:
+    """Size of the database of so many users, after some years."""
+    return DB_BASE_GIB + ceil_div(users * DB_MIB_PER_USER, 1024)
 
 
 def puma_threads(users: int) -> int:

@@ -6,13 +6,29 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from mastodon_infra.catalog.mail import mail_provider
-from mastodon_infra.catalog.sources import ASKED, CLOUDFLARE, JUDGEMENT, LINODE, MAIL_RELAYS, MASTODON_DOCS
+from mastodon_infra.catalog.sources import (
+    ASKED,
+    CLOUDFLARE,
+    JUDGEMENT,
+    LETS_ENCRYPT,
+    LINODE,
+    MAIL_RELAYS,
+    MASTODON_DOCS,
+)
 from mastodon_infra.catalog.storage import object_store
 from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.model.laws import dns_zone, is_under, media_domain
-from mastodon_infra.model.services import MediaFront, SesMailSpec, SmtpMailSpec, StorageProvider
+from mastodon_infra.model.services import MediaFront, SesMailSpec, SmtpMailSpec
 from mastodon_infra.plan.decided import Decided
-from mastodon_infra.plan.network_types import DnsPlan, DnsRecord, DnsTarget, TargetKind, TlsMode, TlsPlan
+from mastodon_infra.plan.network_types import (
+    CertificateTiming,
+    DnsPlan,
+    DnsRecord,
+    DnsTarget,
+    TargetKind,
+    TlsMode,
+    TlsPlan,
+)
 from mastodon_infra.plan.types import MailPlan, MediaPlan
 
 TTL_SECONDS = 300
@@ -41,7 +57,7 @@ def plan_mail(spec: InstanceSpec) -> MailPlan:
     return MailPlan("smtp", mail.host, port, mail.username, sender, domain, "")
 
 
-def plan_tls(spec: InstanceSpec, *, leader: str) -> TlsPlan:
+def plan_tls(spec: InstanceSpec, *, leader: str, web_nodes: tuple[str, ...]) -> TlsPlan:
     """Where certificates come from, and for which names."""
     mode: Decided[TlsMode]
     if spec.edge.proxied:
@@ -56,7 +72,32 @@ def plan_tls(spec: InstanceSpec, *, leader: str) -> TlsPlan:
             "the names point here, so a certificate authority can check them over HTTP",
             JUDGEMENT,
         )
-    return TlsPlan(mode, tuple(dict.fromkeys(_origin_names(spec))), leader, spec.owner.email)
+    return TlsPlan(
+        mode=mode,
+        names=tuple(dict.fromkeys(_origin_names(spec))),
+        acme_node=leader,
+        shares=mode.value is TlsMode.ACME_HTTP and len(web_nodes) > 1,
+        contact=spec.owner.email,
+        timing=_certificate_timing(),
+    )
+
+
+def _certificate_timing() -> CertificateTiming:
+    """Often enough that nobody waits for a certificate, seldom enough that the authority never refuses to talk."""
+    return CertificateTiming(
+        renew_days_left=Decided(30, "a third of a life of 90 days: a month to mend what fails", LETS_ENCRYPT, "days"),
+        look_every_minutes=Decided(10, "looking costs nobody anything but this machine", JUDGEMENT, "min"),
+        first_pause_minutes=Decided(
+            30, "after a failure; five an hour and name are the most that the authority bears", LETS_ENCRYPT, "min"
+        ),
+        longest_pause_minutes=Decided(720, "each failure doubles the pause, up to half a day", JUDGEMENT, "min"),
+        patience_minutes=Decided(
+            360,
+            "while a name does not lead here the authority is not asked; after so long it is, lest only the look fails",
+            JUDGEMENT,
+            "min",
+        ),
+    )
 
 
 def _origin_names(spec: InstanceSpec) -> Iterator[str]:
@@ -83,7 +124,7 @@ def plan_media(spec: InstanceSpec, *, slug: str, region: str, media_gb_day: Deci
         provider=provider,
         region=region,
         endpoint=endpoint,
-        bucket=spec.storage.bucket or f"{slug}-media",
+        bucket=spec.storage.bucket or _media_bucket(spec, slug),
         host=media_domain(spec),
         front=spec.edge.media,
         remote_retention_days=_retention(spec),
@@ -96,6 +137,11 @@ def plan_media(spec: InstanceSpec, *, slug: str, region: str, media_gb_day: Deci
         ),
         is_protected=not spec.disposable,
     )
+
+
+def _media_bucket(spec: InstanceSpec, slug: str) -> str:
+    """Cloudflare asks storage for its own host, so there the bucket has that host's name: see ``_media_records``."""
+    return media_domain(spec) if spec.edge.media is MediaFront.CLOUDFLARE else f"{slug}-media"
 
 
 def _retention(spec: InstanceSpec) -> Decided[int]:
@@ -114,7 +160,7 @@ def plan_dns(
     records = [
         *_address_records(spec, tls, web_targets, zone),
         *_media_records(media),
-        *_certificate_records(spec, zone),
+        *_certificate_records(spec, tls, zone),
         *_mail_records(spec, mail),
     ]
     return DnsPlan(spec.edge.dns, zone, tuple(records))
@@ -174,12 +220,13 @@ def _record(
 def _media_records(media: MediaPlan) -> Iterator[DnsRecord]:
     if media.front is not MediaFront.CLOUDFLARE:
         return
-    host = media.endpoint if media.provider is StorageProvider.WASABI else f"{media.bucket}.{media.endpoint}"
+    # Storage finds the bucket by the host that is asked for, which only Cloudflare's largest plan can change. The
+    # record names the endpoint itself, whose certificate Cloudflare can check: no wildcard covers a name with dots.
     yield DnsRecord(
         "media-cname",
         media.host,
         "CNAME",
-        DnsTarget(TargetKind.TEXT, host),
+        DnsTarget(TargetKind.TEXT, media.endpoint),
         AUTOMATIC_TTL,
         None,
         is_proxied=True,
@@ -187,10 +234,19 @@ def _media_records(media: MediaPlan) -> Iterator[DnsRecord]:
     )
 
 
-def _certificate_records(spec: InstanceSpec, zone: str) -> Iterator[DnsRecord]:
-    if not spec.edge.proxied and is_under(spec.website, zone):
-        only = "only this authority may issue certificates"
-        yield _record("web-caa", spec.website, "CAA", '0 issue "letsencrypt.org"', only)
+def _certificate_records(spec: InstanceSpec, tls: TlsPlan, zone: str) -> Iterator[DnsRecord]:
+    """Who may issue certificates: for the web site and what is under it, and for each name elsewhere.
+
+    Not for a bare domain beside the web site: that would bind every other web site under it. Cloudflare writes its own.
+    """
+    if spec.edge.proxied:
+        return
+    for host in tls.names:
+        is_covered = host != spec.website and is_under(host, spec.website)
+        is_bare = host == spec.domain and host != spec.website
+        if is_under(host, zone) and not is_covered and not is_bare:
+            only = "only this authority may issue certificates"
+            yield _record(f"{_label(host, spec)}-caa", host, "CAA", '0 issue "letsencrypt.org"', only)
 
 
 def _mail_records(spec: InstanceSpec, mail: MailPlan) -> Iterator[DnsRecord]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 
-from mastodon_infra.catalog.limits import VOLUME_MINIMUM
+from mastodon_infra.catalog.limits import BUCKET_NAME, VOLUME_MINIMUM
 from mastodon_infra.catalog.machine_types import MACHINE_TYPES, machine_type
 from mastodon_infra.catalog.mail import BLOCKED_PORTS, mail_provider
 from mastodon_infra.catalog.regions import REGIONS, region
@@ -15,9 +15,13 @@ from mastodon_infra.catalog.tiers import TIER_GROUPS
 from mastodon_infra.catalog.versions import MASTODON_MINIMUM, MASTODON_RELEASE
 from mastodon_infra.errors import Path, Problem
 from mastodon_infra.model.instance import InstanceSpec
-from mastodon_infra.model.role import SINGLE_ROLES, Role
-from mastodon_infra.model.services import NetworkMode, SesMailSpec, SmtpMailSpec, StorageProvider
-from mastodon_infra.plan.placement import tier_of
+from mastodon_infra.model.laws import media_domain
+from mastodon_infra.model.role import REQUIRED_ROLES, SINGLE_ROLES, Role
+from mastodon_infra.model.services import MediaFront, NetworkMode, SesMailSpec, SmtpMailSpec, StorageProvider
+from mastodon_infra.plan import roles as optional
+from mastodon_infra.plan.demand import database_gib
+from mastodon_infra.plan.placement import tier_of, wanted_groups
+from mastodon_infra.plan.tuning.postgres import MAX_WAL_GIB
 
 
 def problems(spec: InstanceSpec) -> tuple[Problem, ...]:
@@ -162,6 +166,25 @@ def _group_names(spec: InstanceSpec) -> Iterator[Problem]:
             )
 
 
+def _cloudflare_bucket(spec: InstanceSpec) -> Iterator[Problem]:
+    """Storage finds a bucket by the host that Cloudflare asks for, so the bucket bears that host's name."""
+    host = media_domain(spec)
+    if spec.edge.media is not MediaFront.CLOUDFLARE:
+        return
+    if spec.storage.bucket and spec.storage.bucket != host:
+        yield Problem(
+            ("storage", "bucket"),
+            f"Cloudflare asks storage for {host}, and the bucket {spec.storage.bucket!r} is not found by that name",
+            f"leave it out, and the bucket is called {host}; or set edge.media: nginx",
+        )
+    elif len(host) > BUCKET_NAME.value:
+        yield Problem(
+            ("edge", "media_domain"),
+            f"a bucket named after {host} would have {len(host)} characters, and {BUCKET_NAME.value} are the most",
+            "choose a shorter media_domain, or set media: nginx",
+        )
+
+
 def _volumes(spec: InstanceSpec) -> Iterator[Problem]:
     """What the smallest volume allows."""
     for service, size in (("postgres", spec.postgres.volume_gib), ("redis", spec.redis.volume_gib)):
@@ -171,6 +194,20 @@ def _volumes(spec: InstanceSpec) -> Iterator[Problem]:
                 f"{size} GiB, and Linode's smallest volume has {VOLUME_MINIMUM.value}",
                 f"use {VOLUME_MINIMUM.value} or more, or leave it to the plan",
             )
+
+
+def _database_fits(spec: InstanceSpec) -> Iterator[Problem]:
+    """A volume that cannot hold today's data, and the write-ahead log that PostgreSQL may keep, is full at once."""
+    asked = spec.postgres.volume_gib
+    if asked is None or asked < VOLUME_MINIMUM.value:
+        return
+    data = database_gib(spec.monthly_active_users)
+    if asked < data + MAX_WAL_GIB:
+        yield Problem(
+            ("postgres", "volume_gib"),
+            f"{asked} GiB, and the database is expected to have {data} GiB and {MAX_WAL_GIB} GiB of write-ahead log",
+            "leave it to the plan, which gives room to grow as well",
+        )
 
 
 def _mail_ports(spec: InstanceSpec) -> Iterator[Problem]:
@@ -214,6 +251,18 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.removeprefix("v").split("."))
 
 
+def _optional_roles(spec: InstanceSpec) -> Iterator[Problem]:
+    """What every instance needs is placed by the tier or by ``roles``; ``also`` adds what it may do without."""
+    for name, group in spec.nodes.items():
+        for role in sorted(REQUIRED_ROLES & set(group.also)):
+            yield Problem(
+                ("nodes", name, "also"),
+                f"{role} is not optional",
+                "every instance has it: place it with roles, in all groups",
+            )
+    yield from optional.problems(tuple((one.name, one.roles) for one in wanted_groups(spec)))
+
+
 _REGION_LAWS: tuple[Callable[[InstanceSpec, Region], Iterator[Problem]], ...] = (
     _region_can,
     _storage_there,
@@ -221,7 +270,10 @@ _REGION_LAWS: tuple[Callable[[InstanceSpec, Region], Iterator[Problem]], ...] = 
 )
 _LAWS: tuple[Callable[[InstanceSpec], Iterator[Problem]], ...] = (
     _group_names,
+    _cloudflare_bucket,
     _volumes,
+    _database_fits,
     _mail_ports,
     _version,
+    _optional_roles,
 )

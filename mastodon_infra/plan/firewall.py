@@ -13,11 +13,13 @@ from mastodon_infra.catalog.limits import NODEBALANCER_SOURCES
 from mastodon_infra.model.role import Role
 from mastodon_infra.model.services import NetworkMode, PoolerPlace
 from mastodon_infra.plan.network_types import Bind, Enforcer, FirewallRule, Listener, Side
+from mastodon_infra.plan.roles import cards_of
 from mastodon_infra.plan.tuning import pgbouncer, redis, streaming, web
 from mastodon_infra.plan.types import Group
 
 SSH_PORT = 22
 HTTP_PORT, HTTPS_PORT = 80, 443
+ACME_PORT = 8480
 POSTGRES_PORT = 5432
 NODE_EXPORTER_PORT = 9100
 POSTGRES_EXPORTER_PORT = 9187
@@ -27,7 +29,7 @@ NGINX_EXPORTER_PORT = 9113
 PGBOUNCER_EXPORTER_PORT = 9127
 PUMA_EXPORTER_PORT = 9394
 SIDEKIQ_METRICS_PORT = 9400
-PROMETHEUS_PORT, ALERTMANAGER_PORT = 9090, 9093
+PROMETHEUS_PORT, ALERTMANAGER_PORT, PROBER_PORT = 9090, 9093, 9115
 
 APP = (Role.WEB, Role.STREAMING, Role.SIDEKIQ)
 
@@ -40,6 +42,7 @@ class Runs:
     streaming: int
     sidekiq: int
     has_web_metrics: bool
+    shares_certificate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ def _service_flows(runs: Runs, pooler: PoolerPlace) -> Iterator[Flow]:
     def flow(process: str, clients: tuple[Role, ...], port: int, purpose: str, *, count: int = 1) -> Flow:
         return Flow(process, clients, name, process, port, port + count - 1, purpose)
 
+    if runs.shares_certificate:
+        yield flow("acme", (Role.WEB,), ACME_PORT, "certificate challenges passed on, and the public chain")
     if runs.streaming:
         yield flow("streaming", (Role.WEB,), streaming.FIRST_PORT, "nginx passes streams on", count=runs.streaming)
     if Role.REDIS in roles:
@@ -119,13 +124,12 @@ def firewall_rules(
     mode: NetworkMode,
     jump_group: str,
     admins: tuple[str, ...],
-    acme_group: str,
 ) -> tuple[FirewallRule, ...]:
     """Every opening, group by group."""
     private = (Enforcer.CLOUD, Enforcer.HOST) if mode is NetworkMode.VPC else (Enforcer.HOST,)
     rules: list[FirewallRule] = []
     for group in groups:
-        rules.extend(_public_rules(group, groups, front=front, mode=mode, private=private, acme_group=acme_group))
+        rules.extend(_public_rules(group, front=front, mode=mode, private=private))
         rules.extend(_ssh_rules(group, groups, jump_group, admins, private))
         rules.extend(_internal_rules(group, groups, flows, private))
         if rule := _node_metrics(group, groups, private):
@@ -135,12 +139,10 @@ def firewall_rules(
 
 def _public_rules(
     group: Group,
-    groups: tuple[Group, ...],
     *,
     front: Front,
     mode: NetworkMode,
     private: tuple[Enforcer, ...],
-    acme_group: str,
 ) -> Iterator[FirewallRule]:
     if Role.WEB not in group.roles:
         return
@@ -188,20 +190,6 @@ def _public_rules(
                 purpose,
                 both,
             )
-    others = tuple(other.cidr for other in groups if Role.WEB in other.roles)
-    if group.name == acme_group and _is_plural(groups, Role.WEB):
-        yield FirewallRule(
-            f"{group.name}/acme",
-            group.name,
-            Side.PRIVATE,
-            "tcp",
-            HTTP_PORT,
-            HTTP_PORT,
-            others,
-            "web nodes",
-            "certificate challenges passed on",
-            private,
-        )
 
 
 def _ssh_rules(
@@ -289,10 +277,6 @@ def _is_remote(client: Group, server: Group, flow: Flow) -> bool:
     return server.count.value > 1 and flow.name != "streaming"
 
 
-def _is_plural(groups: tuple[Group, ...], role: Role) -> bool:
-    return sum(group.count.value for group in groups if role in group.roles) > 1
-
-
 def _merged(rules: list[FirewallRule]) -> Iterator[FirewallRule]:
     """Rules by name, each once: a port asked for by two flows of one name is one opening."""
     seen: set[str] = set()
@@ -331,6 +315,10 @@ def _ports_of(group: Group, flows: tuple[Flow, ...], pooler: PoolerPlace) -> Ite
     if Role.MONITORING in group.roles:
         yield "prometheus", PROMETHEUS_PORT, PROMETHEUS_PORT
         yield "alertmanager", ALERTMANAGER_PORT, ALERTMANAGER_PORT
+        yield "blackbox-exporter", PROBER_PORT, PROBER_PORT
+    for card in cards_of(group.roles):
+        for one in card.ports:
+            yield one.process, one.port, one.port
     for flow in flows:
         if flow.server == group.name:
             yield flow.process, flow.first_port, flow.last_port

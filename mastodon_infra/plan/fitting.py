@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from mastodon_infra.catalog.rows import MachineType
 from mastodon_infra.catalog.tiers import GroupPreset, Growth
 from mastodon_infra.model.instance import InstanceSpec
-from mastodon_infra.model.role import Role
+from mastodon_infra.model.role import REQUIRED_ROLES, Role
 from mastodon_infra.model.services import PoolerPlace
 from mastodon_infra.model.tier import Tier
 from mastodon_infra.plan import memory
@@ -166,7 +166,7 @@ def web_tuning(sizing: Sizing, load: memory.Load) -> WebTuning:
     return tune_web(
         vcpus=load.machine.vcpus,
         free_mib=memory.free_for_web(replace(load, web_workers=None)),
-        is_shared=bool(set(load.roles) - {Role.WEB, Role.STREAMING}),
+        is_shared=bool((set(load.roles) & REQUIRED_ROLES) - {Role.WEB, Role.STREAMING}),
         asked_workers=sizing.spec.web.workers,
         asked_threads=sizing.spec.web.threads,
     )

@@ -9,6 +9,8 @@ from mastodon_infra.catalog.sources import JUDGEMENT, MASTODON_CHART, REDIS, VMS
 from mastodon_infra.model.role import Role
 from mastodon_infra.plan.budget import MemoryBudget, MemoryLine, line
 from mastodon_infra.plan.decided import Decided
+from mastodon_infra.plan.limits import Limited, app_limits, elastic_memory, memory_limits, redis_limits
+from mastodon_infra.plan.roles import cards_of
 from mastodon_infra.plan.tuning import nginx, pgbouncer, sidekiq, streaming, web
 from mastodon_infra.plan.tuning.kernel import APP_ROLES
 from mastodon_infra.plan.tuning.redis import RedisTuning
@@ -46,23 +48,26 @@ class Load:
 def memory_budget(load: Load) -> MemoryBudget:
     """Add up a node's memory. The lines may sum to more than the machine has: ``fits`` tells."""
     lines = [*_system_lines(load), *_app_lines(load), *_data_lines(load)]
-    total = load.machine.memory_mib
+    total, database = load.machine.memory_mib, 0
     if Role.POSTGRES in load.roles:
-        rest = total - sum(one.memory.value for one in lines)
+        database = max(total - sum(one.memory.value for one in lines), 0)
         lines.append(
             line(
                 "postgres",
-                max(rest, 0),
+                database,
                 "everything that nothing else needs: shared buffers, work memory and its page cache",
                 JUDGEMENT,
                 inputs=(("machine", mib_text(total)),),
             )
         )
     used = sum(one.memory.value for one in lines)
+    elastic = elastic_memory(spare_mib=max(total - used, 0), database_mib=database)
     return MemoryBudget(
         total,
         tuple(lines),
         Decided(total - used, "what is left for the page cache", JUDGEMENT, "MiB", (("used", mib_text(used)),)),
+        elastic,
+        memory_limits(_limited(load), elastic_mib=elastic.value, has_tasks=Role.WEB in load.roles),
     )
 
 
@@ -145,7 +150,24 @@ def _data_lines(load: Load) -> list[MemoryLine]:
         )
     if Role.POSTGRES in load.roles:
         lines.append(line("backup", BACKUP_MIB, "pgBackRest while it compresses", JUDGEMENT))
-    return lines
+    return [*lines, *(card.memory for card in cards_of(load.roles))]
+
+
+def _limited(load: Load) -> tuple[Limited, ...]:
+    """Processes that systemd holds back. A worker's plan has its share of Puma's master, whose memory it shares."""
+    planned = {
+        "puma": web.WORKER_MIB * (load.web_workers or 0),
+        "puma-metrics": METRICS_EXPORTER_MIB if has_web_metrics(load) else 0,
+        "streaming": streaming.PROCESS_MIB if load.streaming_processes else 0,
+        "sidekiq": sidekiq.PROCESS_MIB if load.sidekiq_processes else 0,
+    }
+    limited = list(app_limits({name: mib for name, mib in planned.items() if mib}, web_workers=load.web_workers or 0))
+    if Role.REDIS in load.roles:
+        queue, cache = load.redis.queue, load.redis.cache
+        limited += redis_limits(
+            queue_mib=queue.maxmemory.value, queue_budget_mib=queue.budget_mib, cache_mib=cache.budget_mib
+        )
+    return tuple(limited)
 
 
 def _each(name: str, count: int, mib: int, source: Source) -> MemoryLine:

@@ -9,6 +9,7 @@ SERVICE_DOMAIN = "mastodon.internal"
 LONGEST_SLUG = 24
 LONGEST_VOLUME_LABEL = 32
 LONGEST_FIREWALL_LABEL = 32
+MARK_LENGTH = 6
 DATA_POSTGRES = "data-postgres"
 DATA_REDIS = "data-redis"
 
@@ -28,11 +29,12 @@ def shorten(text: str, most: int) -> str:
     """Cut a name to at most ``most`` characters, keeping it unique by six hex digits of its hash."""
     if len(text) <= most:
         return text
-    return f"{text[: most - 7].rstrip('-')}-{_mark(text)}"
+    kept = text[: max(0, most - MARK_LENGTH - 1)].rstrip("-")
+    return f"{kept}-{_mark(text)}" if kept else _mark(text)
 
 
 def _mark(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:6]
+    return hashlib.sha256(text.encode()).hexdigest()[:MARK_LENGTH]
 
 
 def node_name(group: str, ordinal: int) -> str:
@@ -41,8 +43,14 @@ def node_name(group: str, ordinal: int) -> str:
 
 
 def label(slug: str, name: str, most: int = 48) -> str:
-    """A physical name: the domain's slug before the logical name, cut from the slug's side if too long."""
-    return f"{shorten(slug, most - len(name) - 1)}-{name}"
+    """A physical name: the domain's slug before the logical name, cut from the slug's side if too long.
+
+    Where the name leaves no room for a slug that still tells domains apart, both are cut together.
+    """
+    room = most - len(name) - 1
+    if room < min(len(slug), MARK_LENGTH):
+        return shorten(f"{name}-{slug}", most)
+    return f"{shorten(slug, room)}-{name}"
 
 
 def service_host(service: str) -> str:

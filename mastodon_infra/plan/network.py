@@ -14,7 +14,7 @@ from mastodon_infra.plan.decided import Decided
 from mastodon_infra.plan.firewall import Front, Runs, firewall_rules, internal_flows, listeners
 from mastodon_infra.plan.frame import Frame
 from mastodon_infra.plan.network_types import BalancerPlan, FirewallRule, InternalHost, Listener, NetworkPlan
-from mastodon_infra.plan.services import front_networks
+from mastodon_infra.plan.services import EVERYWHERE, front_networks
 from mastodon_infra.plan.types import Group, NodePlan
 
 SERVICES = ((Role.POSTGRES, "postgres"), (Role.REDIS, "redis"), (Role.MONITORING, "monitoring"))
@@ -37,6 +37,7 @@ def plan_network(spec: InstanceSpec, *, region: Region, slug: str, nodes: tuple[
         label=naming.label(slug, "private", 32),
         cidr=spec.private_network,
         balancer_cidr=addressing.balancer_cidr(spec.private_network) if is_vpc else "",
+        ping_sources=EVERYWHERE,
         hosts=tuple(_hosts(nodes)),
     )
 
@@ -50,11 +51,20 @@ def _hosts(nodes: tuple[NodePlan, ...]) -> Iterator[InternalHost]:
 
 
 def plan_openings(
-    frame: Frame, *, nodes: tuple[NodePlan, ...], network: NetworkPlan, balancer: BalancerPlan | None
+    frame: Frame,
+    *,
+    nodes: tuple[NodePlan, ...],
+    network: NetworkPlan,
+    balancer: BalancerPlan | None,
+    shares_certificate: bool,
 ) -> tuple[tuple[FirewallRule, ...], tuple[Listener, ...]]:
     """The firewall matrix, and the listeners behind it."""
     spec = frame.spec
-    runs = tuple(_runs(group, tuple(node for node in nodes if node.group == group.name)) for group in frame.groups)
+    sharing = frame.group(Role.WEB).name if shares_certificate else ""
+    runs = tuple(
+        _runs(group, tuple(node for node in nodes if node.group == group.name), shares=group.name == sharing)
+        for group in frame.groups
+    )
     flows = internal_flows(runs, frame.pooler.value)
     front = Front(
         sources=front_networks(spec),
@@ -69,16 +79,16 @@ def plan_openings(
         mode=network.mode.value,
         jump_group=frame.group(Role.MONITORING).name,
         admins=spec.allowed_networks,
-        acme_group=frame.group(Role.WEB).name,
     )
     return rules, listeners(groups=frame.groups, flows=flows, rules=rules, pooler=frame.pooler.value)
 
 
-def _runs(group: Group, nodes: tuple[NodePlan, ...]) -> Runs:
+def _runs(group: Group, nodes: tuple[NodePlan, ...], *, shares: bool) -> Runs:
     """What the fullest node of a group runs."""
     return Runs(
         group=group,
         streaming=max(node.streaming.processes.value if node.streaming else 0 for node in nodes),
         sidekiq=max(len(node.sidekiq) for node in nodes),
         has_web_metrics=any(line.name == "puma-metrics" for node in nodes for line in node.memory.lines),
+        shares_certificate=shares,
     )

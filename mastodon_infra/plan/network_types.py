@@ -21,13 +21,15 @@ class InternalHost:
 class NetworkPlan:
     """The private network.
 
-    ``balancer_cidr`` is the part of a VPC subnet that NodeBalancers speak from; empty on a VLAN.
+    ``balancer_cidr`` is the part of a VPC subnet that NodeBalancers speak from; empty on a VLAN. ``ping_sources`` may
+    send ICMP to every machine: routers say how large a packet may be, and people see whether a machine is up.
     """
 
     mode: Decided[NetworkMode]
     label: str
     cidr: str
     balancer_cidr: str
+    ping_sources: tuple[str, ...]
     hosts: tuple[InternalHost, ...]
 
 
@@ -114,13 +116,29 @@ class TlsMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateTiming:
+    """When a certificate is asked for, and how failures are kept from troubling the authority."""
+
+    renew_days_left: Decided[int]
+    look_every_minutes: Decided[int]
+    first_pause_minutes: Decided[int]
+    longest_pause_minutes: Decided[int]
+    patience_minutes: Decided[int]
+
+
+@dataclass(frozen=True, slots=True)
 class TlsPlan:
-    """Certificates of the public names."""
+    """Certificates of the public names.
+
+    ``acme_node`` is the one node that asks the authority; ``shares`` says that other web nodes get the chain from it.
+    """
 
     mode: Decided[TlsMode]
     names: tuple[str, ...]
     acme_node: str
+    shares: bool
     contact: str
+    timing: CertificateTiming
 
 
 class TargetKind(StrEnum):

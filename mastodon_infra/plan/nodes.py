@@ -11,6 +11,7 @@ from mastodon_infra.plan.addressing import node_address
 from mastodon_infra.plan.connections import AppNode
 from mastodon_infra.plan.fitting import Sizing, load_of, web_tuning
 from mastodon_infra.plan.placement import group_processes
+from mastodon_infra.plan.roles import cards_of, roles_of_node
 from mastodon_infra.plan.tuning.kernel import tune_kernel
 from mastodon_infra.plan.tuning.nginx import NginxTuning, tune_nginx
 from mastodon_infra.plan.tuning.pgbouncer import PgBouncerTuning, tune_pgbouncer
@@ -56,7 +57,7 @@ def sites_of(sizing: Sizing, groups: tuple[Group, ...]) -> tuple[Site, ...]:
         for ordinal, processes in enumerate(hands, start=1):
             load = load_of(
                 sizing,
-                roles=group.roles,
+                roles=roles_of_node(group.roles, ordinal),
                 machine=group.machine,
                 streaming_processes=streaming.processes.value if streaming else 0,
                 sidekiq_processes=len(processes),
@@ -125,7 +126,7 @@ def plan_node(
         name=site.name,
         group=group.name,
         ordinal=site.ordinal,
-        roles=group.roles,
+        roles=site.load.roles,
         machine=group.machine,
         label=naming.label(slug, site.name),
         hostname=naming.service_host(site.name),
@@ -143,6 +144,7 @@ def plan_node(
         streaming=site.streaming,
         sidekiq=site.sidekiq,
         pgbouncer=pgbouncer,
+        optional=cards_of(site.load.roles),
     )
 
 

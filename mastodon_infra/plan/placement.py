@@ -16,6 +16,7 @@ from mastodon_infra.model.tier import Tier, tier_for
 from mastodon_infra.plan.addressing import group_cidr
 from mastodon_infra.plan.decided import Decided
 from mastodon_infra.plan.fitting import Share, Sizing, Trial, Wanted, shortfall_of
+from mastodon_infra.plan.roles import with_optional
 from mastodon_infra.plan.tuning.sidekiq import SidekiqProcess, SidekiqUnit, deal, processes_of
 from mastodon_infra.plan.types import Group
 
@@ -41,12 +42,12 @@ def wanted_groups(spec: InstanceSpec) -> tuple[Wanted, ...]:
     chosen = tuple(preset for preset, _ in own) or presets
     return tuple(
         Wanted(
-            preset,
-            asked.count if (asked := spec.nodes.get(preset.name)) else None,
+            replace(preset, roles=with_optional(preset.roles, asked.also)) if asked else preset,
+            asked.count if asked else None,
             asked.machine_type if asked else None,
             asked.address_block if asked else 0,
         )
-        for preset in chosen
+        for preset, asked in ((preset, spec.nodes.get(preset.name)) for preset in chosen)
     )
 
 

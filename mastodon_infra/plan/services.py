@@ -10,17 +10,34 @@ from mastodon_infra.catalog.limits import (
     NODEBALANCER_CONNECTIONS,
     VOLUME_MINIMUM,
 )
-from mastodon_infra.catalog.sources import ASKED, FOSSTODON, JUDGEMENT, LINODE, MASTODON, REDIS
+from mastodon_infra.catalog.sources import (
+    ASKED,
+    FOSSTODON,
+    JUDGEMENT,
+    LINODE,
+    MASTODON,
+    MASTODON_DOCS,
+    PGBACKREST,
+    REDIS,
+    Source,
+)
 from mastodon_infra.catalog.storage import object_store
 from mastodon_infra.catalog.versions import MASTODON_RELEASE
 from mastodon_infra.model.instance import InstanceSpec
+from mastodon_infra.model.mastodon import MastodonSpec
 from mastodon_infra.model.role import Role
-from mastodon_infra.plan import firewall, naming
+from mastodon_infra.model.services import StorageProvider
+from mastodon_infra.plan import alerts, firewall, naming
+from mastodon_infra.plan.alerts_types import AlertGroup
 from mastodon_infra.plan.capacity import BALANCER_SHARE_PERCENT, DISK_TIMES_DATABASE, LEAST_VOLUME_GIB
 from mastodon_infra.plan.decided import Decided
 from mastodon_infra.plan.demand import Demand
-from mastodon_infra.plan.network_types import BalancerPlan
+from mastodon_infra.plan.network_types import BalancerPlan, Bind, Listener
+from mastodon_infra.plan.tuning.containers import CONTAINERS, tune_uploads
+from mastodon_infra.plan.tuning.maintenance import plan_maintenance
+from mastodon_infra.plan.tuning.prometheus import tune_prometheus
 from mastodon_infra.plan.tuning.redis import RedisTuning
+from mastodon_infra.plan.tuning.sidekiq import STOP
 from mastodon_infra.plan.types import (
     BackupPlan,
     MastodonPlan,
@@ -32,6 +49,7 @@ from mastodon_infra.plan.types import (
 from mastodon_infra.units import ceil_div, round_up
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
+LOOPBACK = "127.0.0.1"
 
 
 def volume_sizes(spec: InstanceSpec, *, demand: Demand, redis: RedisTuning) -> tuple[Decided[int], Decided[int]]:
@@ -84,8 +102,10 @@ def plan_volumes(
     )
 
 
-def plan_backups(spec: InstanceSpec, *, slug: str, region: str, demand: Demand) -> BackupPlan:
-    """Weekly full, daily differential, WAL all the time."""
+def plan_backups(
+    spec: InstanceSpec, *, slug: str, region: str, demand: Demand, volume_gib: int, vcpus: int
+) -> BackupPlan:
+    """Weekly full, daily differential, WAL all the time; ``volume_gib`` and ``vcpus`` are the database node's."""
     provider = spec.backups.provider or spec.storage.provider
     store = object_store(provider)
     days, is_asked = spec.backups.retention_days, "retention_days" in spec.backups.model_fields_set
@@ -107,6 +127,28 @@ def plan_backups(spec: InstanceSpec, *, slug: str, region: str, demand: Demand) 
         differential_schedule=Decided("Mon..Sat *-*-* 01:30:00 UTC", "on the days between", JUDGEMENT),
         archive_timeout_seconds=Decided(
             60, "at most a minute of posts is lost with the machine and its volume", JUDGEMENT, "s"
+        ),
+        archive_queue_max_mib=Decided(
+            max(2, volume_gib // 4) * 1024,
+            "a quarter of the volume, at least 2 GiB: while the bucket is away WAL waits on the disk; beyond this it "
+            "is dropped, which costs every moment until the next backup, and not the database itself",
+            PGBACKREST,
+            "MiB",
+            (("volume", f"{volume_gib} GiB"),),
+        ),
+        process_max=Decided(
+            min(4, max(1, vcpus // 4)),
+            "a quarter of the processors, 1 to 4: a backup runs beside people",
+            PGBACKREST,
+            "processes",
+            (("vcpus", str(vcpus)),),
+        ),
+        compress_level=Decided(3, "zstd's own default: a third of the size at little cost", PGBACKREST),
+        uri_style=Decided(
+            "host" if provider is StorageProvider.AWS else "path",
+            "the bucket's name in the path, which every store but AWS takes at once for a new bucket; AWS wants it in "
+            "the host's name",
+            PGBACKREST,
         ),
         stored_gb=Decided(
             stored,
@@ -146,12 +188,24 @@ def front_networks(spec: InstanceSpec) -> tuple[str, ...]:
     return (*CLOUDFLARE_IPV4.prefixes, *CLOUDFLARE_IPV6.prefixes) if spec.edge.proxied else EVERYWHERE
 
 
-def plan_monitoring(spec: InstanceSpec, *, nodes: tuple[NodePlan, ...]) -> MonitoringPlan:
-    """Targets of Prometheus, from what runs on each node, and how much is kept."""
+def plan_monitoring(
+    spec: InstanceSpec,
+    *,
+    nodes: tuple[NodePlan, ...],
+    listeners: tuple[Listener, ...],
+    groups: tuple[AlertGroup, ...],
+    media_host: str,
+) -> MonitoringPlan:
+    """Targets of Prometheus, from what runs on each node, what is asked of them, and how much is kept."""
     watcher = next(node for node in nodes if Role.MONITORING in node.roles)
+    memory = next(line.memory.value for line in watcher.memory.lines if line.name == "prometheus")
     return MonitoringPlan(
         node=watcher.name,
-        targets=tuple(target for node in nodes for target in _targets(node)),
+        targets=tuple(target for node in nodes for target in _targets(node, listeners)),
+        probes=alerts.probes(spec, media_host=media_host),
+        recordings=alerts.RECORDINGS,
+        groups=groups,
+        tuning=tune_prometheus(memory_mib=memory),
         retention_days=Decided(30, "a month of history tells a trend from a bad day", JUDGEMENT, "days"),
         retention_mib=Decided(
             watcher.machine.disk_gib * 1024 // 4,
@@ -162,30 +216,47 @@ def plan_monitoring(spec: InstanceSpec, *, nodes: tuple[NodePlan, ...]) -> Monit
         ),
         alert_email=spec.alerts.email or spec.owner.email,
         webhook_host=spec.alerts.webhook_host or "",
+        heartbeat_host=spec.alerts.heartbeat_host or "",
     )
 
 
-def _targets(node: NodePlan) -> Iterator[ScrapeTarget]:
-    yield ScrapeTarget("node", node.name, firewall.NODE_EXPORTER_PORT)
+def _targets(node: NodePlan, listeners: tuple[Listener, ...]) -> Iterator[ScrapeTarget]:
+    own = tuple(one for one in listeners if one.group == node.group)
+    for job, port, process in _jobs(node):
+        listener = next(one for one in own if one.first_port <= port <= one.last_port)
+        address = LOOPBACK if listener.bind is Bind.LOOPBACK else node.address
+        yield ScrapeTarget(job, node.name, address, port, process)
+
+
+def _jobs(node: NodePlan) -> Iterator[tuple[str, int, str]]:
+    """Job, port, and the process' name where several are alike."""
+    yield "node", firewall.NODE_EXPORTER_PORT, ""
     if node.web:
-        yield ScrapeTarget("nginx", node.name, firewall.NGINX_EXPORTER_PORT)
+        yield "nginx", firewall.NGINX_EXPORTER_PORT, ""
         if any(line.name == "puma-metrics" for line in node.memory.lines):
-            yield ScrapeTarget("puma", node.name, firewall.PUMA_EXPORTER_PORT)
+            yield "puma", firewall.PUMA_EXPORTER_PORT, ""
     if node.streaming:
         for port in node.streaming.ports:
-            yield ScrapeTarget("streaming", node.name, port)
-    for number, _ in enumerate(node.sidekiq):
-        yield ScrapeTarget("sidekiq", node.name, firewall.SIDEKIQ_METRICS_PORT + number)
+            yield "streaming", port, str(port)
+    for port, process in enumerate(node.sidekiq, start=firewall.SIDEKIQ_METRICS_PORT):
+        yield "sidekiq", port, process.name
     if Role.POSTGRES in node.roles:
-        yield ScrapeTarget("postgres", node.name, firewall.POSTGRES_EXPORTER_PORT)
+        yield "postgres", firewall.POSTGRES_EXPORTER_PORT, ""
     if node.pgbouncer:
-        yield ScrapeTarget("pgbouncer", node.name, firewall.PGBOUNCER_EXPORTER_PORT)
+        yield "pgbouncer", firewall.PGBOUNCER_EXPORTER_PORT, ""
     if Role.REDIS in node.roles:
-        yield ScrapeTarget("redis-queue", node.name, firewall.REDIS_EXPORTER_PORT)
-        yield ScrapeTarget("redis-cache", node.name, firewall.REDIS_CACHE_EXPORTER_PORT)
+        yield "redis-queue", firewall.REDIS_EXPORTER_PORT, ""
+        yield "redis-cache", firewall.REDIS_CACHE_EXPORTER_PORT, ""
 
 
-def plan_mastodon(spec: InstanceSpec) -> MastodonPlan:
+def _said(spec: MastodonSpec, field: str, *, rule: str, source: Source, unit: str) -> Decided[int]:
+    value: int = getattr(spec, field)
+    if field in spec.model_fields_set:
+        return Decided(value, "asked for", ASKED, unit, asked=True)
+    return Decided(value, rule, source, unit)
+
+
+def plan_mastodon(spec: InstanceSpec, *, media_days: Decided[int]) -> MastodonPlan:
     """Images, names and behaviour. Both images come from one version, so that they can never differ."""
     mastodon = spec.mastodon
     version: Decided[str]
@@ -211,9 +282,21 @@ def plan_mastodon(spec: InstanceSpec) -> MastodonPlan:
         limited_federation=mastodon.limited_federation,
         secure_mode=mastodon.secure_mode,
         private_api=mastodon.private_api,
-        session_limit=mastodon.session_limit,
-        preview_card_retention_days=mastodon.preview_card_retention_days,
+        session_limit=_said(mastodon, "session_limit", rule="Mastodon's own", source=MASTODON, unit="sessions"),
         restart_nightly=mastodon.restart_nightly,
+        containers=CONTAINERS,
+        sidekiq_stop=STOP,
+        uploads=tune_uploads(spec.storage.provider),
+        maintenance=plan_maintenance(
+            media_days=media_days,
+            preview_card_days=_said(
+                mastodon,
+                "preview_card_retention_days",
+                rule="tootctl's own; a card is fetched again within 14 days",
+                source=MASTODON_DOCS,
+                unit="days",
+            ),
+        ),
         owner_username=spec.owner.username,
         owner_email=spec.owner.email,
     )

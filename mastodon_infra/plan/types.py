@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from mastodon_infra.catalog.rows import MachineType, Region
 from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.model.mastodon import Registrations
-from mastodon_infra.model.role import Role
+from mastodon_infra.model.role import REQUIRED_ROLES, Role
 from mastodon_infra.model.services import MediaFront, PoolerPlace, StorageProvider
 from mastodon_infra.model.tier import Tier
+from mastodon_infra.plan.affinity import PlacementGroupPlan, ReservedAddressPlan
+from mastodon_infra.plan.alerts_types import AlertGroup, Probe, Recording
 from mastodon_infra.plan.budget import ConnectionBudget, MemoryBudget
 from mastodon_infra.plan.capacity_types import Capacity
+from mastodon_infra.plan.cloudflare_types import CloudflarePlan
 from mastodon_infra.plan.decided import Decided
 from mastodon_infra.plan.demand import Demand
 from mastodon_infra.plan.network_types import (
@@ -23,12 +26,16 @@ from mastodon_infra.plan.network_types import (
     TlsPlan,
 )
 from mastodon_infra.plan.notes import Note
+from mastodon_infra.plan.roles import RoleCard
+from mastodon_infra.plan.tuning.containers import ContainerTuning, UploadTuning
 from mastodon_infra.plan.tuning.kernel import KernelTuning
+from mastodon_infra.plan.tuning.maintenance import MaintenancePlan
 from mastodon_infra.plan.tuning.nginx import NginxTuning
 from mastodon_infra.plan.tuning.pgbouncer import PgBouncerTuning
 from mastodon_infra.plan.tuning.postgres import PostgresTuning
+from mastodon_infra.plan.tuning.prometheus import PrometheusTuning
 from mastodon_infra.plan.tuning.redis import RedisTuning
-from mastodon_infra.plan.tuning.sidekiq import SidekiqProcess, SidekiqUnit
+from mastodon_infra.plan.tuning.sidekiq import SidekiqProcess, SidekiqStop, SidekiqUnit
 from mastodon_infra.plan.tuning.streaming import StreamingTuning
 from mastodon_infra.plan.tuning.web import WebTuning
 
@@ -58,7 +65,7 @@ class Group:
     @property
     def is_shared(self) -> bool:
         """Whether databases or sidekiq share these nodes with the web processes."""
-        return Role.WEB in self.roles and bool(set(self.roles) - {Role.WEB, Role.STREAMING})
+        return Role.WEB in self.roles and bool((set(self.roles) & REQUIRED_ROLES) - {Role.WEB, Role.STREAMING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,7 @@ class NodePlan:
         address: Its private address.
         is_leader: Whether it does first start and migrations.
         volumes: Logical names of the volumes that it holds.
+        optional: Cards of its optional roles.
     """
 
     name: str
@@ -91,6 +99,7 @@ class NodePlan:
     streaming: StreamingTuning | None
     sidekiq: tuple[SidekiqProcess, ...]
     pgbouncer: PgBouncerTuning | None
+    optional: tuple[RoleCard, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,10 @@ class MediaPlan:
 
 @dataclass(frozen=True, slots=True)
 class BackupPlan:
-    """pgBackRest to a bucket of its own. Times are UTC, in systemd's calendar form."""
+    """pgBackRest to a bucket of its own. Times are UTC, in systemd's calendar form.
+
+    ``uri_style`` is pgBackRest's word: where the bucket's name stands in an address, ``path`` or ``host``.
+    """
 
     is_enabled: bool
     provider: StorageProvider
@@ -141,6 +153,10 @@ class BackupPlan:
     full_schedule: Decided[str]
     differential_schedule: Decided[str]
     archive_timeout_seconds: Decided[int]
+    archive_queue_max_mib: Decided[int]
+    process_max: Decided[int]
+    compress_level: Decided[int]
+    uri_style: Decided[str]
     stored_gb: Decided[int]
 
 
@@ -159,24 +175,37 @@ class MailPlan:
 
 @dataclass(frozen=True, slots=True)
 class ScrapeTarget:
-    """Something that Prometheus asks: a port of a node, under a job's name."""
+    """Something that Prometheus asks: a port of a node, under a job's name.
+
+    ``address`` is loopback where nobody but the node itself may ask. ``process`` names one of several alike.
+    """
 
     job: str
     node: str
+    address: str
     port: int
+    process: str = ""
     path: str = "/metrics"
 
 
 @dataclass(frozen=True, slots=True)
 class MonitoringPlan:
-    """What is watched, how long it is kept, and who hears of it."""
+    """What is watched, how long it is kept, and who hears of it.
+
+    ``webhook_host`` and ``heartbeat_host`` are empty where there is none.
+    """
 
     node: str
     targets: tuple[ScrapeTarget, ...]
+    probes: tuple[Probe, ...]
+    recordings: tuple[Recording, ...]
+    groups: tuple[AlertGroup, ...]
+    tuning: PrometheusTuning
     retention_days: Decided[int]
     retention_mib: Decided[int]
     alert_email: str
     webhook_host: str
+    heartbeat_host: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +225,12 @@ class MastodonPlan:
     limited_federation: bool
     secure_mode: bool
     private_api: bool
-    session_limit: int
-    preview_card_retention_days: int
+    session_limit: Decided[int]
     restart_nightly: bool
+    containers: ContainerTuning
+    sidekiq_stop: SidekiqStop
+    uploads: UploadTuning
+    maintenance: MaintenancePlan
     owner_username: str
     owner_email: str
 
@@ -213,6 +245,9 @@ class InstancePlan:
         tier: The tier whose shape the placement has.
         leader: The node that does first start and migrations.
         jump: The node that administrators log in to first; the others accept SSH from it only.
+        apart: Nodes that must not share a host.
+        reserved: Nodes whose public address must outlive them.
+        cloudflare: What Cloudflare does with requests; None where nothing passes through it.
         pooler: Where PgBouncer runs.
         postgres, redis: Settings of the data services, which live on one node each.
     """
@@ -231,8 +266,11 @@ class InstancePlan:
     listeners: tuple[Listener, ...]
     volumes: tuple[VolumePlan, ...]
     balancer: BalancerPlan | None
+    apart: tuple[PlacementGroupPlan, ...]
+    reserved: tuple[ReservedAddressPlan, ...]
     tls: TlsPlan
     dns: DnsPlan
+    cloudflare: CloudflarePlan | None
     media: MediaPlan
     backups: BackupPlan
     mail: MailPlan

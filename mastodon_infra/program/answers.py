@@ -54,6 +54,9 @@ def _linode(kind: str, name: str) -> Answer:
         outputs = {"ipv4": ipv4, "ipv6": ipv6}
         if kind == "Instance":
             outputs = {"ipv4s": [ipv4, private], "ipv6": f"{ipv6}/128", "privateIpAddress": private}
+    if kind == "ReservedIp":
+        ipv4 = _documented_ipv4(number)
+        told, outputs = told | {ipv4: f"<<{name}>>"}, {"address": ipv4}
     if kind == "ObjectStorageKey":
         outputs = {"accessKey": f"<<access-key-of-{name}>>", "secretKey": f"<<secret-key-of-{name}>>"}
     return Answer(str(number), outputs, told)

@@ -8,8 +8,12 @@ from dataclasses import asdict, dataclass
 
 import pulumi
 
+from mastodon_infra.model.services import DnsProvider
 from mastodon_infra.plan.types import InstancePlan, NodePlan
+from mastodon_infra.program import outputs
 from mastodon_infra.program.config import StackSecrets
+from mastodon_infra.render.bundle import bundle
+from mastodon_infra.render.fingerprints import fingerprints
 from mastodon_infra.render.user_data import payload_of, user_data
 from mastodon_infra.render.wiring import Wiring
 from mastodon_infra.resources.clouds import linode_cloud
@@ -21,19 +25,8 @@ INSTANCE = "mastodon"
 
 
 @dataclass(frozen=True, slots=True)
-class StackOutputs:
-    """What a stack tells whoever works with it next.
-
-    Attributes:
-        website: Where the instance is found.
-        node_addresses: Public IPv4 address of each node.
-        balancer_addresses: Public IPv4 address of each NodeBalancer.
-        jump_address: The machine to log in to; the others are reached through it.
-        known_hosts: Lines for ~/.ssh/known_hosts, one per node and address.
-        dns_to_set: Records to set by hand, where nobody here answers for the zone.
-        is_disposable: Whether destroying the stack destroys its data.
-        wiring: Every secret that machines get, as JSON. Secret.
-    """
+class Exports:
+    """The outputs as the engine gets them, some of them still to come; see ``outputs.StackOutputs`` for each."""
 
     website: str
     node_addresses: Mapping[str, pulumi.Output[str]]
@@ -42,25 +35,30 @@ class StackOutputs:
     known_hosts: pulumi.Output[str]
     dns_to_set: tuple[Mapping[str, pulumi.Input[str]], ...]
     is_disposable: bool
+    bundle_digests: pulumi.Output[dict[str, str]]
+    key_fingerprints: pulumi.Output[dict[str, str]]
+    next_commands: tuple[pulumi.Input[str], ...]
     wiring: pulumi.Output[str]
 
 
-def build(plan: InstancePlan, secrets: StackSecrets, *, first_boot: FirstBoot | None = None) -> StackOutputs:
+def build(plan: InstancePlan, secrets: StackSecrets, *, first_boot: FirstBoot | None = None) -> Exports:
     """Register every resource of the plan. ``first_boot`` is rendered from the plan unless a test stands in for it."""
     is_disposable = not plan.media.is_protected
     if is_disposable:
         pulumi.warn("This stack is disposable: nothing in it is protected, and destroying it destroys its data.")
     cloud = linode_cloud(secrets.credentials, is_disposable=is_disposable)
 
+    handed = first_boot or rendered(plan)
+
     instance = MastodonInstance(
         INSTANCE,
         plan=plan,
         given=secrets.given,
         credentials=secrets.credentials,
-        first_boot=first_boot or rendered(plan),
+        first_boot=handed,
         opts=pulumi.ResourceOptions(providers=[cloud]),
     )
-    return _outputs(plan, instance, is_disposable=is_disposable)
+    return _exports(plan, instance, handed, is_disposable=is_disposable)
 
 
 def rendered(plan: InstancePlan) -> FirstBoot:
@@ -69,25 +67,31 @@ def rendered(plan: InstancePlan) -> FirstBoot:
     def gzipped(node: NodePlan, wiring: Wiring) -> bytes:
         return user_data(plan, node, wiring).gzipped
 
+    def digest(node: NodePlan, wiring: Wiring) -> str:
+        return bundle(plan, node, wiring).digest
+
     payloads = {node.name: payload for node in plan.nodes if (payload := payload_of(plan, node))}
-    return FirstBoot(gzipped, payloads)
+    return FirstBoot(gzipped, payloads, digest)
 
 
-def export(outputs: StackOutputs) -> None:
+def export(exports: Exports) -> None:
     """Make the outputs the stack's own."""
-    pulumi.export("website", outputs.website)
-    pulumi.export("nodeAddresses", dict(outputs.node_addresses))
-    pulumi.export("balancerAddresses", dict(outputs.balancer_addresses))
-    pulumi.export("jumpAddress", outputs.jump_address)
-    pulumi.export("knownHosts", outputs.known_hosts)
-    pulumi.export("dnsToSet", [dict(record) for record in outputs.dns_to_set])
-    pulumi.export("isDisposable", outputs.is_disposable)
-    pulumi.export("wiring", outputs.wiring)
+    pulumi.export(outputs.WEBSITE, exports.website)
+    pulumi.export(outputs.NODE_ADDRESSES, dict(exports.node_addresses))
+    pulumi.export(outputs.BALANCER_ADDRESSES, dict(exports.balancer_addresses))
+    pulumi.export(outputs.JUMP_ADDRESS, exports.jump_address)
+    pulumi.export(outputs.KNOWN_HOSTS, exports.known_hosts)
+    pulumi.export(outputs.DNS_TO_SET, [dict(record) for record in exports.dns_to_set])
+    pulumi.export(outputs.IS_DISPOSABLE, exports.is_disposable)
+    pulumi.export(outputs.BUNDLE_DIGESTS, exports.bundle_digests)
+    pulumi.export(outputs.KEY_FINGERPRINTS, exports.key_fingerprints)
+    pulumi.export(outputs.NEXT_COMMANDS, list(exports.next_commands))
+    pulumi.export(outputs.WIRING, exports.wiring)
 
 
-def _outputs(plan: InstancePlan, instance: MastodonInstance, *, is_disposable: bool) -> StackOutputs:
+def _exports(plan: InstancePlan, instance: MastodonInstance, handed: FirstBoot, *, is_disposable: bool) -> Exports:
     nodes = {node.name: instance.addresses[node.name].ipv4 for node in plan.nodes}
-    return StackOutputs(
+    return Exports(
         website=f"https://{plan.mastodon.web_domain}",
         node_addresses=nodes,
         balancer_addresses={name: address.ipv4 for name, address in instance.addresses.items() if name not in nodes},
@@ -95,7 +99,23 @@ def _outputs(plan: InstancePlan, instance: MastodonInstance, *, is_disposable: b
         known_hosts=_known_hosts(plan, instance),
         dns_to_set=instance.dns_to_set,
         is_disposable=is_disposable,
+        # One-way, over keys that nobody can guess: they tell nothing, so people may see them.
+        bundle_digests=pulumi.Output.unsecret(
+            instance.wiring.apply(lambda wiring: {node.name: handed.digest(node, wiring) for node in plan.nodes})
+        ),
+        key_fingerprints=pulumi.Output.unsecret(instance.wiring.apply(fingerprints)),
+        next_commands=_next_commands(plan, nodes[plan.jump]),
         wiring=pulumi.Output.secret(instance.wiring.apply(lambda wiring: json.dumps(asdict(wiring)))),
+    )
+
+
+def _next_commands(plan: InstancePlan, jump: pulumi.Output[str]) -> tuple[pulumi.Input[str], ...]:
+    by_hand = ("pulumi stack output dnsToSet   # set these records",) if plan.dns.provider is DnsProvider.MANUAL else ()
+    return (
+        *by_hand,
+        "pulumi stack output knownHosts >> ~/.ssh/known_hosts",
+        pulumi.Output.concat("ssh ", plan.spec.administrators[0].name, "@", jump, " cloud-init status --wait"),
+        f"curl --fail https://{plan.mastodon.web_domain}/health",
     )
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from mastodon_infra.errors import MastodonInfraError, Problem, ToolError
+from mastodon_infra.errors import MastodonInfraError, Problem, SpecError, ToolError
 from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.model.services import StorageProvider
 from mastodon_infra.plan.types import InstancePlan
+from mastodon_infra.program.given import wrong_secrets
 from mastodon_infra.resources.clouds import Credentials
 from mastodon_infra.resources.secrets import GivenSecrets
 from mastodon_infra.stackfile.verdict import spec_from
@@ -42,7 +43,10 @@ def read_spec() -> InstanceSpec:
 
 
 def read_secrets(plan: InstancePlan) -> StackSecrets:
-    """The secrets beside the instance; raises ToolError with every one that this plan cannot do without."""
+    """The secrets beside the instance; raises ToolError with every one that this plan cannot do without.
+
+    Raises SpecError for values that machines could not carry; it never shows one.
+    """
     own, linode, aws = pulumi.Config(PROJECT), pulumi.Config("linode"), pulumi.Config("aws")
     missing = [key for key in needed_secrets(plan) if own.get(key) is None]
     if missing:
@@ -50,6 +54,9 @@ def read_secrets(plan: InstancePlan) -> StackSecrets:
             Problem(("config",), f"the secret {PROJECT}:{key} is missing", f"pulumi config set --secret {key}")
             for key in missing
         )
+    wrong = tuple(wrong_secrets(plan, own.get))
+    if wrong:
+        raise SpecError(wrong)
     return StackSecrets(
         GivenSecrets(
             secret_key_base=own.get_secret("secretKeyBase"),
@@ -60,6 +67,7 @@ def read_secrets(plan: InstancePlan) -> StackSecrets:
             backup_cipher_passphrase=own.get_secret("backupCipherPassphrase"),
             smtp_password=own.get_secret("smtpPassword"),
             alert_webhook_url=own.get_secret("alertWebhook"),
+            alert_heartbeat_url=own.get_secret("alertHeartbeat"),
         ),
         Credentials(
             linode_token=linode.get_secret("token"),
@@ -80,6 +88,8 @@ def needed_secrets(plan: InstancePlan) -> tuple[str, ...]:
         needed.append("smtpPassword")
     if plan.monitoring.webhook_host:
         needed.append("alertWebhook")
+    if plan.monitoring.heartbeat_host:
+        needed.append("alertHeartbeat")
     stores = {plan.media.provider} | ({plan.backups.provider} if plan.backups.is_enabled else set())
     if StorageProvider.WASABI in stores:
         needed += ["wasabiAccessKey", "wasabiSecretKey"]

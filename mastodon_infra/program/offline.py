@@ -97,5 +97,6 @@ def _placeholders(plan: InstancePlan) -> StackSecrets:
         GivenSecrets(
             smtp_password=pulumi.Output.secret("<<smtp_password>>") if "smtpPassword" in needed else None,
             alert_webhook_url=pulumi.Output.secret("<<alert_webhook_url>>") if "alertWebhook" in needed else None,
+            alert_heartbeat_url=pulumi.Output.secret("<<alert_heartbeat_url>>") if "alertHeartbeat" in needed else None,
         )
     )

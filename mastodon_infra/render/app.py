@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 from mastodon_infra.model.mastodon import Registrations
 from mastodon_infra.model.role import Role
+from mastodon_infra.plan.budget import MemoryLimit
 from mastodon_infra.plan.firewall import SIDEKIQ_METRICS_PORT
-from mastodon_infra.plan.tuning import sidekiq, streaming
+from mastodon_infra.plan.tuning.containers import ContainerTuning
+from mastodon_infra.plan.tuning.maintenance import MaintenancePlan
+from mastodon_infra.plan.tuning.sidekiq import SidekiqStop
 from mastodon_infra.render.env_values import (
     ADMIN_ROLE,
     APP_ROLE,
     DATABASE,
     POSTGRES_HOST,
+    REDIS_HOST,
     DatabaseDoor,
     app_door,
     direct_door,
@@ -30,28 +34,47 @@ REGISTRATION_WORD = {
 }
 """What ``tootctl settings registrations`` calls them."""
 
+LOADING_MARK = "mastodon-infra: the schema is being loaded"
+OWNER_MARK = "mastodon-infra: the owner has no account yet"
+"""Comments on the database's schema ``public`` that say how far an unfinished first start has come."""
+
 
 @dataclass(frozen=True, slots=True)
 class MastodonContext:
     """A node with any of Mastodon's processes: the image, and the database whose schema they wait for."""
 
     image: str
+    images: tuple[str, ...]
+    containers: ContainerTuning
+    maintenance: MaintenancePlan
+    restarted_units: tuple[str, ...]
     database: str
     role: str
     door: DatabaseDoor
     password: str
     ca_path: str
+    loading_mark: str
+    restarts_nightly: bool
 
 
 def mastodon_context(scene: Scene) -> MastodonContext:
     """What all of Mastodon's processes on a node share."""
+    mastodon = scene.plan.mastodon
+    units = ["mastodon-web.service"] if scene.has(Role.WEB) else []
+    units += [f"mastodon-sidekiq-{process.name}.service" for process in scene.node.sidekiq]
     return MastodonContext(
-        image=scene.plan.mastodon.web_image,
+        image=mastodon.web_image,
+        images=(mastodon.web_image, *([mastodon.streaming_image] if scene.has(Role.STREAMING) else [])),
+        containers=mastodon.containers,
+        maintenance=mastodon.maintenance,
+        restarted_units=tuple(units),
         database=DATABASE,
         role=APP_ROLE,
         door=app_door(scene.plan),
         password=scene.wiring.postgres_app_password,
         ca_path=CA_PATH,
+        loading_mark=LOADING_MARK,
+        restarts_nightly=mastodon.restart_nightly and bool(units),
     )
 
 
@@ -62,30 +85,30 @@ class PumaContext:
     image: str
     environment: tuple[str, ...]
     ca_path: str
-    memory_mib: int
+    containers: ContainerTuning
+    memory: MemoryLimit
     address: str
     port: int
     has_metrics: bool
-    exporter_memory_mib: int
+    exporter_memory: MemoryLimit | None
     exporter_address: str
     exporter_port: int
 
 
 def puma_context(scene: Scene) -> PumaContext:
     """Puma, and the exporter of its metrics where memory allows one."""
-    memory = scene.memory_mib("puma")
-    exporter_memory = scene.memory_mib("puma-metrics")
-    has_metrics = exporter_memory is not None
-    assert memory is not None
+    budget = scene.node.memory
+    has_metrics = scene.memory_mib("puma-metrics") is not None
     return PumaContext(
         image=scene.plan.mastodon.web_image,
         environment=web_lines(scene),
         ca_path=CA_PATH,
-        memory_mib=memory,
+        containers=scene.plan.mastodon.containers,
+        memory=budget.limit("puma"),
         address=scene.address("puma"),
         port=scene.first_port("puma"),
         has_metrics=has_metrics,
-        exporter_memory_mib=exporter_memory or 0,
+        exporter_memory=budget.limit("puma-metrics") if has_metrics else None,
         exporter_address=scene.address("puma-exporter") if has_metrics else "",
         exporter_port=scene.first_port("puma-exporter") if has_metrics else 0,
     )
@@ -99,7 +122,8 @@ class StreamingContext:
     environment: tuple[str, ...]
     ca_path: str
     ports: tuple[int, ...]
-    memory_mib: int
+    containers: ContainerTuning
+    memory: MemoryLimit
     open_files: int
 
 
@@ -112,7 +136,8 @@ def streaming_context(scene: Scene) -> StreamingContext:
         environment=streaming_lines(scene),
         ca_path=CA_PATH,
         ports=tuning.ports,
-        memory_mib=streaming.PROCESS_MIB,
+        containers=scene.plan.mastodon.containers,
+        memory=scene.node.memory.limit("streaming"),
         open_files=tuning.open_files.value,
     )
 
@@ -135,8 +160,9 @@ class SidekiqContext:
     environment: tuple[str, ...]
     ca_path: str
     processes: tuple[SidekiqProcessView, ...]
-    memory_mib: int
-    stop_timeout_seconds: int
+    containers: ContainerTuning
+    memory: MemoryLimit
+    stop: SidekiqStop
 
 
 def sidekiq_context(scene: Scene) -> SidekiqContext:
@@ -154,8 +180,9 @@ def sidekiq_context(scene: Scene) -> SidekiqContext:
         environment=sidekiq_lines(scene),
         ca_path=CA_PATH,
         processes=processes,
-        memory_mib=sidekiq.PROCESS_MIB,
-        stop_timeout_seconds=sidekiq.STOP_TIMEOUT.value,
+        containers=scene.plan.mastodon.containers,
+        memory=scene.node.memory.limit("sidekiq"),
+        stop=scene.plan.mastodon.sidekiq_stop,
     )
 
 
@@ -171,6 +198,10 @@ class LeaderContext:
     password: str
     host: str
     port: int
+    redis_host: str
+    redis_ports: tuple[int, ...]
+    loading_mark: str
+    owner_mark: str
     owner_username: str
     owner_email: str
     registrations: str
@@ -188,6 +219,10 @@ def leader_context(scene: Scene) -> LeaderContext:
         password=scene.wiring.postgres_admin_password,
         host=POSTGRES_HOST,
         port=door.port,
+        redis_host=REDIS_HOST,
+        redis_ports=(scene.plan.redis.queue.port.value, scene.plan.redis.cache.port.value),
+        loading_mark=LOADING_MARK,
+        owner_mark=OWNER_MARK,
         owner_username=mastodon.owner_username,
         owner_email=mastodon.owner_email,
         registrations=REGISTRATION_WORD[mastodon.registrations],

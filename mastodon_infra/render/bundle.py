@@ -8,8 +8,9 @@ from typing import Any
 
 from mastodon_infra.errors import TemplateError
 from mastodon_infra.model.role import Role
+from mastodon_infra.plan.roles import OPTIONAL_ROLES, card_of
 from mastodon_infra.plan.types import InstancePlan, NodePlan
-from mastodon_infra.render import app, base, pgbouncer, postgres, redis, web
+from mastodon_infra.render import app, backup, base, maintenance, monitoring, optional, pgbouncer, postgres, redis, web
 from mastodon_infra.render.bundle_types import (
     BundleDirectory,
     BundleFile,
@@ -19,7 +20,6 @@ from mastodon_infra.render.bundle_types import (
     NodeBundle,
 )
 from mastodon_infra.render.environment import render
-from mastodon_infra.render.gaps import gaps_of
 from mastodon_infra.render.installer import installer_files
 from mastodon_infra.render.manifest import FileEntry, Manifest, read_manifest
 from mastodon_infra.render.scene import Scene
@@ -45,23 +45,35 @@ PARTS: tuple[PartOfBundle, ...] = (
     PartOfBundle("streaming", lambda scene: scene.has(Role.STREAMING), app.streaming_context),
     PartOfBundle("sidekiq", lambda scene: bool(scene.node.sidekiq), app.sidekiq_context),
     PartOfBundle("leader", lambda scene: scene.node.is_leader, app.leader_context),
+    PartOfBundle("maintenance", lambda scene: scene.node.is_leader, maintenance.maintenance_context),
     PartOfBundle("postgres", lambda scene: scene.has(Role.POSTGRES), postgres.postgres_context),
+    PartOfBundle("backup", backup.has_backups, backup.backup_context),
     PartOfBundle("pgbouncer", lambda scene: scene.node.pgbouncer is not None, pgbouncer.pgbouncer_context),
     PartOfBundle("redis", lambda scene: scene.has(Role.REDIS), redis.redis_context),
+    PartOfBundle("monitoring", lambda scene: scene.has(Role.MONITORING), monitoring.monitoring_context),
 )
-"""Every part, in the order in which they are composed."""
+"""Every part that some instance cannot do without, in the order in which they are composed."""
+
+
+def optional_parts() -> tuple[PartOfBundle, ...]:
+    """One part for each optional role: the folder of its name, for the node that has the role."""
+    return tuple(_optional_part(role) for role in OPTIONAL_ROLES)
+
+
+def _optional_part(role: Role) -> PartOfBundle:
+    return PartOfBundle(
+        role.value, lambda scene: scene.has(role), lambda scene: optional.role_context(scene, card_of(role))
+    )
 
 
 def bundle(plan: InstancePlan, node: NodePlan, wiring: Wiring) -> NodeBundle:
     """Everything that a node gets.
 
-    What the toolkit does not put on machines yet is told by ``gaps.not_rendered_yet``.
-
     Raises:
         TemplateError: A template or manifest is wrong, or two parts want the same path or port.
     """
     scene = Scene(plan, node, wiring)
-    parts = tuple(part for part in PARTS if part.wanted(scene))
+    parts = tuple(part for part in (*PARTS, *optional_parts()) if part.wanted(scene))
     manifests = {part.name: read_manifest(part.name).manifest for part in parts}
     _check_ports(scene, manifests)
     contexts = {part.name: part.context(scene) for part in parts}
@@ -176,7 +188,7 @@ def _one_each(members: Iterable[Any], key: Callable[[Any], str], what: str, node
 
 
 def _check_ports(scene: Scene, manifests: dict[str, Manifest]) -> None:
-    """No port has two owners, and every listener of the plan is some part's or a known gap's."""
+    """No port has two owners, and every listener of the plan is some part's."""
     owner_of: dict[int, str] = {}
     for listener in scene.listeners():
         for port in range(listener.first_port, listener.last_port + 1):
@@ -184,7 +196,6 @@ def _check_ports(scene: Scene, manifests: dict[str, Manifest]) -> None:
             if other != listener.process:
                 raise TemplateError(f"{scene.node.name}: {other} and {listener.process} both want port {port}")
     answered = {process for manifest in manifests.values() for process in manifest.processes}
-    answered |= {process for gap in gaps_of(scene) for process in gap.processes}
     for process in owner_of.values():
         if process not in answered:
             raise TemplateError(f"{scene.node.name}: the plan has a listener {process}, and no part brings it")

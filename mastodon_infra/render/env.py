@@ -121,6 +121,11 @@ _LITERAL = re.compile(r"[!%&()*+,./0-9:;<=>?@A-Z\[\]^_a-z{|}~-]*")
 """Characters that every reader of such a file takes as they are: no space, quote, dollar, hash or backslash."""
 
 
+def is_literal(value: str) -> bool:
+    """Whether a value is the same to every reader of a settings file when it stands there unquoted."""
+    return bool(_LITERAL.fullmatch(value))
+
+
 def env_lines(kind: ProcessKind, settings: Iterable[Setting]) -> tuple[str, ...]:
     """``NAME=value`` lines of a process kind's environment file, sorted by name.
 
@@ -138,7 +143,7 @@ def env_lines(kind: ProcessKind, settings: Iterable[Setting]) -> tuple[str, ...]
             raise TemplateError(f"{name} is set twice for {kind} processes")
         if not value and name not in MAY_BE_EMPTY:
             raise TemplateError(f"{name} is empty; a setting without a value is left out")
-        if not _LITERAL.fullmatch(value):
+        if not is_literal(value):
             raise TemplateError(
                 f"the value of {name} has a character that settings files read in different ways",
                 hint="use letters, digits and . _ - + = / : @ (no space, quote, $, # or backslash)",

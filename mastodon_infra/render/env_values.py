@@ -15,6 +15,7 @@ from mastodon_infra.render.scene import CA_PATH, LOOPBACK, Scene
 
 DATABASE = "mastodon_production"
 APP_ROLE, ADMIN_ROLE, EXPORTER_ROLE = "mastodon", "mastodon_admin", "mastodon_exporter"
+REDIS_USER = "mastodon"
 POSTGRES_HOST, REDIS_HOST = service_host("postgres"), service_host("redis")
 
 
@@ -120,7 +121,7 @@ def _ruby(scene: Scene, door: DatabaseDoor, *, is_admin: bool = False) -> Iterat
         yield "ALTERNATE_DOMAINS", ",".join(mastodon.alternate_domains)
     if mastodon.limited_federation:
         yield "LIMITED_FEDERATION_MODE", "true"
-    yield "MAX_SESSION_ACTIVATIONS", str(mastodon.session_limit)
+    yield "MAX_SESSION_ACTIVATIONS", str(mastodon.session_limit.value)
     yield "SECRET_KEY_BASE", wiring.secret_key_base
     yield "ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY", wiring.encryption_primary_key
     yield "ACTIVE_RECORD_ENCRYPTION_DETERMINISTIC_KEY", wiring.encryption_deterministic_key
@@ -160,11 +161,12 @@ def _redis(scene: Scene, prefix: str, port: int) -> Iterator[Setting]:
     """All parts of one address: Mastodon inherits nothing once a prefixed host is given."""
     yield f"{prefix}HOST", REDIS_HOST
     yield f"{prefix}PORT", str(port)
+    yield f"{prefix}USER", REDIS_USER
     yield f"{prefix}PASSWORD", scene.wiring.redis_password
 
 
 def _media(scene: Scene) -> Iterator[Setting]:
-    media, wiring = scene.plan.media, scene.wiring
+    media, uploads, wiring = scene.plan.media, scene.plan.mastodon.uploads, scene.wiring
     yield "S3_ENABLED", "true"
     yield "S3_PROTOCOL", "https"
     yield "S3_BUCKET", media.bucket
@@ -173,22 +175,26 @@ def _media(scene: Scene) -> Iterator[Setting]:
     yield "S3_ALIAS_HOST", media.host
     yield "AWS_ACCESS_KEY_ID", wiring.media_access_key_id
     yield "AWS_SECRET_ACCESS_KEY", wiring.media_secret_access_key
-    yield "S3_OPEN_TIMEOUT", "10"
-    yield "S3_READ_TIMEOUT", "60"
-    yield "S3_RETRY_LIMIT", "3"
+    yield "S3_OPEN_TIMEOUT", str(uploads.open_timeout_seconds.value)
+    yield "S3_READ_TIMEOUT", str(uploads.read_timeout_seconds.value)
+    yield "S3_RETRY_LIMIT", str(uploads.retry_limit.value)
+    if uploads.multipart_bytes:
+        yield "S3_MULTIPART_THRESHOLD", str(uploads.multipart_bytes.value)
     if media.provider is StorageProvider.AWS:
-        yield "S3_PERMISSION", ""
+        yield "S3_PERMISSION", ""  # there and blank: no ACL is sent, which new buckets of AWS refuse
     else:
         yield "S3_ENDPOINT", f"https://{media.endpoint}"
         yield "S3_PERMISSION", "public-read"
     if media.provider is StorageProvider.WASABI:
         yield "S3_FORCE_SINGLE_REQUEST", "true"
-        yield "S3_MULTIPART_THRESHOLD", "52428800"
 
 
 def _mail(scene: Scene) -> Iterator[Setting]:
     mail = scene.plan.mail
     if mail.port is None:
+        # Without a way out each mail would fail and be tried again for weeks. So it becomes a file in the container's
+        # tmp/mails, where an administrator can read it, and which ends with the container.
+        yield "SMTP_DELIVERY_METHOD", "file"
         return
     yield "SMTP_SERVER", mail.host
     yield "SMTP_PORT", str(mail.port.value)

@@ -13,6 +13,8 @@ from mastodon_infra.render.wiring import POSTGRES_CERTIFICATE
 
 LIBRARY_PATH = "/var/lib/postgresql"
 FOLDER = "/etc/mastodon-infra/postgres"
+BACKUP_ROLE = "mastodon_backup"
+REPLICATION_ROLE = "mastodon_replication"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,13 @@ class PostgresContext:
 
     version: str
     tuning: PostgresTuning
-    archive_timeout_seconds: int
+    has_backups: bool
     database: str
     app_role: str
     admin_role: str
     exporter_role: str
+    backup_role: str
+    replication_role: str
     app_password: str
     admin_password: str
     exporter_password: str
@@ -59,11 +63,13 @@ def postgres_context(scene: Scene) -> PostgresContext:
     return PostgresContext(
         version=POSTGRESQL.version,
         tuning=plan.postgres,
-        archive_timeout_seconds=plan.backups.archive_timeout_seconds.value,
+        has_backups=plan.backups.is_enabled,
         database=DATABASE,
         app_role=APP_ROLE,
         admin_role=ADMIN_ROLE,
         exporter_role=EXPORTER_ROLE,
+        backup_role=BACKUP_ROLE,
+        replication_role=REPLICATION_ROLE,
         app_password=wiring.postgres_app_password,
         admin_password=wiring.postgres_admin_password,
         exporter_password=wiring.postgres_exporter_password,

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from mastodon_infra.plan.firewall import REDIS_CACHE_EXPORTER_PORT, REDIS_EXPORTER_PORT
 from mastodon_infra.plan.tuning.redis import RedisInstance
 from mastodon_infra.render.base import escape_path
+from mastodon_infra.render.env_values import REDIS_USER
 from mastodon_infra.render.scene import Scene
 
+EXPORTER_USER = "exporter"
 DATA_FOLDER = {"queue": "/var/lib/redis-queue", "cache": "/var/lib/redis-cache"}
 
 
@@ -23,6 +25,7 @@ class RedisServer:
     mount_unit: str
     exporter_address: str
     exporter_port: int
+    memory_max_mib: int
 
     @property
     def keeps_snapshots(self) -> bool:
@@ -32,9 +35,11 @@ class RedisServer:
 
 @dataclass(frozen=True, slots=True)
 class RedisContext:
-    """The node of both stores."""
+    """The node of both stores, and who may log in: two users of one password, and of very different rights."""
 
     servers: tuple[RedisServer, ...]
+    app_user: str
+    exporter_user: str
     password: str
 
 
@@ -46,6 +51,8 @@ def redis_context(scene: Scene) -> RedisContext:
             _server(scene, tuning.queue, REDIS_EXPORTER_PORT),
             _server(scene, tuning.cache, REDIS_CACHE_EXPORTER_PORT),
         ),
+        app_user=REDIS_USER,
+        exporter_user=EXPORTER_USER,
         password=scene.wiring.redis_password,
     )
 
@@ -61,4 +68,5 @@ def _server(scene: Scene, tuning: RedisInstance, exporter_port: int) -> RedisSer
         mount_unit=f"{escape_path(folder)}.mount" if is_mounted else "",
         exporter_address=scene.address("redis-exporter"),
         exporter_port=exporter_port,
+        memory_max_mib=scene.node.memory.limit(f"redis-{tuning.name}").most.value,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mastodon_infra.model.role import Role
+from mastodon_infra.plan.firewall import SIDEKIQ_METRICS_PORT
 from mastodon_infra.plan.network_types import Bind, Enforcer, FirewallRule, Listener
 from mastodon_infra.plan.types import InstancePlan, NodePlan
 from mastodon_infra.render.wiring import Wiring
@@ -29,8 +30,21 @@ class Scene:
         return role in self.node.roles
 
     def listeners(self) -> tuple[Listener, ...]:
-        """What listens on the node."""
-        return tuple(one for one in self.plan.listeners if one.group == self.node.group)
+        """What listens on the node: what its group has, without what only another node of it runs."""
+        absent = {
+            (one.process, one.port)
+            for holder in self.plan.nodes
+            for card in holder.optional
+            for one in card.ports
+            if card not in self.node.optional
+        }
+        if not self.node.sidekiq:
+            absent.add(("sidekiq", SIDEKIQ_METRICS_PORT))
+        return tuple(
+            one
+            for one in self.plan.listeners
+            if one.group == self.node.group and (one.process, one.first_port) not in absent
+        )
 
     def first_port(self, process: str) -> int:
         """The (first) port of a process on this node."""

@@ -30,6 +30,7 @@ USUAL_LENGTHS = {
     "smtp_username": 20,
     "smtp_password": 44,
     "alert_webhook_url": 100,
+    "alert_heartbeat_url": 80,
     "payload_access_key_id": 20,
     "payload_secret_access_key": 40,
 }
@@ -64,8 +65,10 @@ class ServerCertificate:
 class Wiring:
     """Secrets and keys of one instance. Its ``repr`` names no value.
 
-    A value that an instance has no use for is the empty string: ``smtp_password`` without mail,
-    ``origin_certificate`` without Cloudflare, ``alert_webhook_url`` without a webhook. Certificates and keys are PEM.
+    A value that an instance has no use for is the empty string: ``smtp_password`` without mail, ``origin_*`` without
+    Cloudflare, ``site_*`` with it, ``alert_*`` without a webhook or heartbeat. Certificates, requests and keys are PEM.
+    ``origin_pull_ca`` signed, or is, the certificate that Cloudflare shows; ``site_private_key`` belongs to the public
+    certificate that is asked for with ``site_certificate_request``.
     ``payload_*`` may read the private bucket and nothing else; without them only the database node, which has the
     backup's key anyway, can fetch a payload.
     """
@@ -95,6 +98,10 @@ class Wiring:
     server_certificates: tuple[ServerCertificate, ...]
     payload_access_key_id: str = ""
     payload_secret_access_key: str = ""
+    alert_heartbeat_url: str = ""
+    origin_pull_ca: str = ""
+    site_private_key: str = ""
+    site_certificate_request: str = ""
 
     def __repr__(self) -> str:
         nodes = ", ".join(key.node for key in self.host_keys)
@@ -141,6 +148,11 @@ class Wiring:
             ca_certificate=_noise_pem("authority", 800),
             origin_certificate=_noise_pem("origin certificate", 1300) if plan.spec.edge.proxied else "",
             origin_private_key=_noise_pem("origin key", 227) if plan.spec.edge.proxied else "",
+            origin_pull_ca=_noise_pem("origin pulls", 800) if plan.spec.edge.proxied else "",
+            site_private_key="" if plan.spec.edge.proxied else _noise_pem("site key", 227),
+            site_certificate_request=(
+                "" if plan.spec.edge.proxied else _noise_pem("site request", 300 + 60 * len(plan.tls.names))
+            ),
         )
 
     def host_key(self, node: str) -> HostKey:

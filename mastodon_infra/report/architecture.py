@@ -130,7 +130,7 @@ def _machines(scene: Scene, plan: InstancePlan, estimate: Priced, doors: _Doors)
 
 def _ordered(plan: InstancePlan) -> list[Group]:
     """Groups that people reach first, then those that work, then those that keep."""
-    order = (Role.WEB, Role.STREAMING, Role.SIDEKIQ, Role.POSTGRES, Role.REDIS, Role.MONITORING)
+    order = list(Role)
     return sorted(plan.groups, key=lambda group: min(order.index(role) for role in group.roles))
 
 

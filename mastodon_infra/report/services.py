@@ -54,6 +54,8 @@ def _services(plan: InstancePlan, group: Group, nodes: tuple[NodePlan, ...]) -> 
     if Role.REDIS in group.roles:
         queue, cache_store = plan.redis.queue.maxmemory.value, plan.redis.cache.maxmemory.value
         yield Service("redis", "Redis", f"{mib_text(queue)} for queues, {mib_text(cache_store)} cache")
+    for card in first.optional:
+        yield Service("plain", card.title, card.detail)
     if Role.MONITORING in group.roles:
         days = plan.monitoring.retention_days.value
         yield Service("monitoring", "Prometheus", f"{len(plan.monitoring.targets)} targets, kept {days} days")

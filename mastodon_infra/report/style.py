@@ -91,6 +91,7 @@ ICONS = {
     "monitoring": "M1.5 10 H5 L7 4 L10.5 14.5 L12.5 10 H16.5",
     "storage": "M2.5 4 h13 L14 15.5 h-10 Z M5 8 h8",
     "mail": "M2 4 h14 v10.5 h-14 Z M2 4.5 L9 10 L16 4.5",
+    "plain": "M3 3 h12 v12 h-12 Z M9 6 V12 M6 9 H12",
     "volume": "M3 4.5 a6 2.5 0 1 0 12 0 a6 2.5 0 1 0 -12 0 V13.5 a6 2.5 0 0 0 12 0 V4.5",
 }
 """Strokes inside a square of 18 units."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pulumi
 import pulumi_cloudflare as cloudflare
-import pulumi_tls as tls
 
 from mastodon_infra.plan.network_types import DnsPlan, DnsRecord
 from mastodon_infra.resources.edge import CaaValue, Targets
-from mastodon_infra.resources.keys import KeyPair
+from mastodon_infra.resources.keys import KeyPair, certificate_request, ecdsa_key
 
 ORIGIN_CERTIFICATE_DAYS = 5475
 
@@ -58,14 +57,8 @@ class OriginCertificate(pulumi.ComponentResource):
     def __init__(self, name: str, *, hosts: tuple[str, ...], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mastodon:cloudflare:OriginCertificate", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
-        key = tls.PrivateKey("origin", algorithm="ECDSA", ecdsa_curve="P256", opts=own)
-        request = tls.CertRequest(
-            "origin",
-            private_key_pem=key.private_key_pem,
-            subject=tls.CertRequestSubjectArgs(common_name=hosts[0]),
-            dns_names=list(hosts),
-            opts=own,
-        )
+        key = ecdsa_key("origin", own)
+        request = certificate_request("origin", key, list(hosts), own)
         signed = cloudflare.OriginCaCertificate(
             "origin",
             csr=request.cert_request_pem,

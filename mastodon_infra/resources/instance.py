@@ -13,12 +13,13 @@ from mastodon_infra.render.wiring import POSTGRES_CERTIFICATE, Wiring
 from mastodon_infra.resources.clouds import Credentials
 from mastodon_infra.resources.edge import Names, Targets
 from mastodon_infra.resources.front import Front
-from mastodon_infra.resources.keys import Authority, HostKeys, KeyPair
+from mastodon_infra.resources.keys import Authority, HostKeys, KeyPair, PullAuthority, SiteKey
 from mastodon_infra.resources.media import MediaBucket, PrivateBucket
 from mastodon_infra.resources.network import Firewalls, Network
 from mastodon_infra.resources.nodes import Attachment, FirstBoot, Machines, PublicAddress, Volumes
 from mastodon_infra.resources.secrets import GivenSecrets, Secrets
-from mastodon_infra.resources.wires import Login, wired
+from mastodon_infra.resources.sites import Sites
+from mastodon_infra.resources.wires import Certificates, Login, wired
 
 
 class MastodonInstance(pulumi.ComponentResource):
@@ -26,8 +27,8 @@ class MastodonInstance(pulumi.ComponentResource):
 
     Pulumi type: ``mastodon:instance:MastodonInstance``
 
-    Creates: network, firewalls, secrets, host-keys, authority, media, backup, mail, origin, machines, volumes, front,
-        names - components - those that the plan asks for.
+    Creates: network, firewalls, secrets, host-keys, authority, site-key, media, backup, mail, origin, origin-pulls,
+        sites, machines, volumes, front, names, cloudflare - components - those that the plan asks for.
     Needs: the plan, the given secrets, the accounts' credentials, and how machines are handed what they install.
     Gives: ``addresses`` of nodes and balancers, ``host_keys``, ``wiring`` (secret), ``dns_to_set``.
     Replaced when: never as a whole; see the components.
@@ -59,7 +60,9 @@ class MastodonInstance(pulumi.ComponentResource):
         machines = self._machines(attachment)
         front = self._front(attachment, balancer_firewall, machines)
         self.addresses = {**machines.addresses, **(front.addresses if front else {})}
-        self.dns_to_set = self._names().to_set
+        names = self._names()
+        self.dns_to_set = names.to_set
+        self._cloudflare(names)
         self.register_outputs({})
 
     def _mail(self, given: GivenSecrets) -> tuple[Login | None, pulumi.Output[list[str]] | None]:
@@ -92,15 +95,27 @@ class MastodonInstance(pulumi.ComponentResource):
         self.host_keys = hosts.pairs
         return wired(
             secrets=secrets,
-            authority=authority.certificate,
-            services=authority.services,
+            certificates=self._certificates(authority),
             host_keys=hosts.pairs,
             media=media.writer,
             backup=private.writer if private and plan.backups.is_enabled else None,
             payload=private.reader if private else None,
             mail=self._mail_login,
-            origin=self._origin(),
         )
+
+    def _certificates(self, authority: Authority) -> Certificates:
+        """The internal services' certificates, and what the public names need: Cloudflare's, or a key to ask with."""
+        plan = self._plan
+        self._pulls: PullAuthority | None = None
+        if plan.tls.mode.value is not TlsMode.ORIGIN_CA:
+            site = SiteKey("site-key", hosts=plan.tls.names, opts=self._own)
+            return Certificates(authority, origin=None, pull_authority=None, site=site)
+        # Imported only where it is used: the import alone takes two seconds.
+        from mastodon_infra.resources.cloudflare import OriginCertificate  # noqa: PLC0415
+
+        origin = OriginCertificate("origin", hosts=plan.tls.names, opts=self._own).pair
+        self._pulls = PullAuthority("origin-pulls", slug=plan.slug, opts=self._own)
+        return Certificates(authority, origin=origin, pull_authority=self._pulls.certificate, site=None)
 
     def _private_bucket(self) -> PrivateBucket | None:
         """Where backups go, and payloads: made where there are any of the two."""
@@ -118,14 +133,6 @@ class MastodonInstance(pulumi.ComponentResource):
         self._uploads = bucket.uploads
         return bucket
 
-    def _origin(self) -> KeyPair | None:
-        if self._plan.tls.mode.value is not TlsMode.ORIGIN_CA:
-            return None
-        # Imported only where it is used: the import alone takes two seconds.
-        from mastodon_infra.resources.cloudflare import OriginCertificate  # noqa: PLC0415
-
-        return OriginCertificate("origin", hosts=self._plan.tls.names, opts=self._own).pair
-
     def _network(self) -> tuple[Attachment, pulumi.Output[int] | None]:
         """The private network and the firewalls: how machines are connected, and the balancers' firewall."""
         plan = self._plan
@@ -135,12 +142,22 @@ class MastodonInstance(pulumi.ComponentResource):
             slug=plan.slug,
             groups=[group.name for group in plan.groups],
             rules=plan.firewall,
+            ping_sources=plan.network.ping_sources,
             balancer=plan.balancer,
             opts=self._own,
         )
         is_vlan = plan.network.mode.value is NetworkMode.VLAN
         reached = frozenset(plan.balancer.nodes) if plan.balancer and is_vlan else frozenset[str]()
-        return Attachment(plan.network, network.subnet_id, firewalls.group_ids, reached), firewalls.balancer_id
+        sites = Sites("sites", apart=plan.apart, reserved=plan.reserved, region=plan.region.name, opts=self._own)
+        attachment = Attachment(
+            network=plan.network,
+            subnet_id=network.subnet_id,
+            firewall_ids=firewalls.group_ids,
+            with_private_ip=reached,
+            apart_ids=sites.apart_ids,
+            reserved=sites.reserved,
+        )
+        return attachment, firewalls.balancer_id
 
     def _machines(self, attachment: Attachment) -> Machines:
         plan = self._plan
@@ -187,5 +204,20 @@ class MastodonInstance(pulumi.ComponentResource):
             contact=self._plan.tls.contact,
             targets=Targets(self.addresses, self._dkim_tokens),
             is_protected=self._is_protected,
+            opts=self._own,
+        )
+
+    def _cloudflare(self, names: Names) -> None:
+        """Last, so that the machines are there before requests are led to them in this way."""
+        if self._plan.cloudflare is None or names.zone_id is None:
+            return
+        # Imported only where it is used: the import alone takes two seconds.
+        from mastodon_infra.resources.cloudflare_zone import CloudflareZone  # noqa: PLC0415
+
+        CloudflareZone(
+            "cloudflare",
+            zone_id=names.zone_id,
+            plan=self._plan.cloudflare,
+            pull=self._pulls.pair if self._pulls else None,
             opts=self._own,
         )

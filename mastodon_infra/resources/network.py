@@ -53,7 +53,7 @@ class Firewalls(pulumi.ComponentResource):
     without one; for that reason a firewall lists no machines of its own.
 
     Creates: firewall-<group> - linode.Firewall - one per group; balancer-firewall - linode.Firewall - with balancers.
-    Needs: the firewall matrix, the names of the groups, the balancers' plan.
+    Needs: the firewall matrix, who may send ICMP, the names of the groups, the balancers' plan.
     Gives: ``group_ids`` by group, ``balancer_id`` or None.
     Replaced when: never; rules change in place.
     """
@@ -68,6 +68,7 @@ class Firewalls(pulumi.ComponentResource):
         slug: str,
         groups: Iterable[str],
         rules: tuple[FirewallRule, ...],
+        ping_sources: tuple[str, ...],
         balancer: BalancerPlan | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -75,7 +76,10 @@ class Firewalls(pulumi.ComponentResource):
         held = tuple(rule for rule in rules if Enforcer.CLOUD in rule.enforcers)
         self.group_ids = {
             group: self._firewall(
-                f"firewall-{group}", slug, group, [_inbound(rule) for rule in held if rule.group == group]
+                f"firewall-{group}",
+                slug,
+                group,
+                [_ping(ping_sources), *(_inbound(rule) for rule in held if rule.group == group)],
             )
             for group in groups
         }
@@ -93,8 +97,7 @@ class Firewalls(pulumi.ComponentResource):
     ) -> pulumi.Output[int]:
         firewall = linode.Firewall(
             name,
-            # A group's name may fill nearly the whole label; then nothing but a hash is left of the slug.
-            label=naming.label(slug, label, naming.LONGEST_FIREWALL_LABEL).lstrip("-"),
+            label=naming.label(slug, label, naming.LONGEST_FIREWALL_LABEL),
             inbound_policy="DROP",
             outbound_policy="ACCEPT",
             inbounds=inbounds or None,
@@ -107,13 +110,22 @@ def _inbound(rule: FirewallRule) -> linode.FirewallInboundArgs:
     return _opening(rule.name, rule.protocol, rule.ports, rule.sources, f"{rule.who}: {rule.purpose}")
 
 
+def _ping(sources: tuple[str, ...]) -> linode.FirewallInboundArgs:
+    """ICMP of both families; it has no ports. On the machine nftables lets only the useful kinds of it in."""
+    return _opening("ping", "icmp", None, sources, "path MTU and ping")
+
+
 def _opening(
-    name: str, protocol: str, ports: str, sources: tuple[str, ...], description: str
+    name: str, protocol: str, ports: str | None, sources: tuple[str, ...], description: str
 ) -> linode.FirewallInboundArgs:
-    """One accepting rule. An empty list of sources is refused by the API, so a family without any is left out."""
+    """One accepting rule. An empty list of sources is refused by the API, so a family without any is left out.
+
+    The label has no slash: Linode documents only how long it may be. It stays unique, as all rules of a firewall have
+    the same group before it.
+    """
     return linode.FirewallInboundArgs(
         action="ACCEPT",
-        label=naming.shorten(name, LONGEST_RULE_LABEL),
+        label=naming.shorten(name.replace("/", "-"), LONGEST_RULE_LABEL),
         description=description[:100],
         protocol=protocol.upper(),
         ports=ports,

@@ -25,10 +25,12 @@ class FirstBoot:
     Attributes:
         user_data: Renders a node's user data, gzip and all, once the wiring is known.
         payloads: By node, what does not fit into it and is fetched from the private bucket.
+        digest: Says what a node should hold, in one word that changes with any of it.
     """
 
     user_data: Callable[[NodePlan, Wiring], bytes]
     payloads: Mapping[str, Payload]
+    digest: Callable[[NodePlan, Wiring], str]
 
 
 CREATED_WITH = [
@@ -41,6 +43,7 @@ CREATED_WITH = [
     "interfaces",
     "linodeInterfaces",
     "networkHelper",
+    "ipv4s",
 ]
 """Inputs that a machine is made with and that would replace or reboot it if they changed afterwards."""
 
@@ -64,12 +67,16 @@ class Attachment:
         subnet_id: Its subnet; None on a VLAN.
         firewall_ids: The firewall of each group.
         with_private_ip: Nodes that a NodeBalancer reaches over Linode's shared private network, on a VLAN.
+        apart_ids: The placement group of each node that has one.
+        reserved: The reserved public address of each node that has one.
     """
 
     network: NetworkPlan
     subnet_id: pulumi.Output[int] | None
     firewall_ids: Mapping[str, pulumi.Output[int]]
     with_private_ip: frozenset[str]
+    apart_ids: Mapping[str, pulumi.Output[int]]
+    reserved: Mapping[str, pulumi.Output[str]]
 
 
 class Machines(pulumi.ComponentResource):
@@ -108,12 +115,15 @@ class Machines(pulumi.ComponentResource):
         self._wiring, self._first_boot, self._uploads = wiring, first_boot, uploads
         machines = {node.name: self._machine(node) for node in nodes}
         self.ids = {node: machine.id.apply(int) for node, machine in machines.items()}
-        self.addresses = {node: _address_of(machine) for node, machine in machines.items()}
+        self.addresses = {
+            node: _address_of(machine, attachment.reserved.get(node)) for node, machine in machines.items()
+        }
         self.private_ips = {node: machine.private_ip_address for node, machine in machines.items()}
         self.register_outputs({"ids": dict(self.ids)})
 
     def _machine(self, node: NodePlan) -> linode.Instance:
         is_vpc = self._attachment.network.mode.value is NetworkMode.VPC
+        apart_id, reserved = self._attachment.apart_ids.get(node.name), self._attachment.reserved.get(node.name)
         # In state this logical name is the machine: changing it destroys one and creates another.
         return linode.Instance(
             node.name,
@@ -130,6 +140,8 @@ class Machines(pulumi.ComponentResource):
             interfaces=None if is_vpc else self._vlan_interfaces(node),
             firewall_id=None if is_vpc else self._attachment.firewall_ids[node.group],
             private_ip=True if node.name in self._attachment.with_private_ip else None,
+            ipv4s=None if is_vpc or reserved is None else [reserved],
+            placement_group=None if apart_id is None else linode.InstancePlacementGroupArgs(id=apart_id),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 delete_before_replace=True,
@@ -153,7 +165,11 @@ class Machines(pulumi.ComponentResource):
                 default_route=linode.InstanceLinodeInterfaceDefaultRouteArgs(ipv4=True, ipv6=True),
                 public=linode.InstanceLinodeInterfacePublicArgs(
                     ipv4=linode.InstanceLinodeInterfacePublicIpv4Args(
-                        addresses=[linode.InstanceLinodeInterfacePublicIpv4AddressArgs(address="auto", primary=True)]
+                        addresses=[
+                            linode.InstanceLinodeInterfacePublicIpv4AddressArgs(
+                                address=self._attachment.reserved.get(node.name, "auto"), primary=True
+                            )
+                        ]
                     )
                 ),
             ),
@@ -218,9 +234,11 @@ class Volumes(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _address_of(machine: linode.Instance) -> PublicAddress:
+def _address_of(machine: linode.Instance, reserved: pulumi.Output[str] | None) -> PublicAddress:
+    """A reserved address is known while the machine is being replaced, so nothing that names it changes."""
     return PublicAddress(
-        machine.ipv4s.apply(public_ipv4), machine.ipv6.apply(lambda address: address.partition("/")[0])
+        machine.ipv4s.apply(public_ipv4) if reserved is None else reserved,
+        machine.ipv6.apply(lambda address: address.partition("/")[0]),
     )
 
 

@@ -33,6 +33,7 @@ class GivenSecrets:
     backup_cipher_passphrase: pulumi.Output[str] | None = None
     smtp_password: pulumi.Output[str] | None = None
     alert_webhook_url: pulumi.Output[str] | None = None
+    alert_heartbeat_url: pulumi.Output[str] | None = None
 
 
 class Secrets(pulumi.ComponentResource):
@@ -77,6 +78,7 @@ class Secrets(pulumi.ComponentResource):
         self.redis_password = self._password("redis-password")
         self.smtp_password = given.smtp_password
         self.alert_webhook_url = given.alert_webhook_url
+        self.alert_heartbeat_url = given.alert_heartbeat_url
         self.register_outputs({})
 
     def _bytes(self, name: str, length: int) -> random.RandomBytes:

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 
 from mastodon_infra.render.wiring import HostKey, ServerCertificate, Wiring
-from mastodon_infra.resources.keys import KeyPair
+from mastodon_infra.resources.keys import Authority, KeyPair, SiteKey
 from mastodon_infra.resources.secrets import Secrets
 from mastodon_infra.resources.stores import Identity
 
@@ -22,19 +22,31 @@ class Login:
     password: pulumi.Input[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """How services prove who they are: inside by our own authority, outside by Cloudflare's or by a public one.
+
+    ``origin`` and ``pull_authority`` behind Cloudflare, ``site`` elsewhere.
+    """
+
+    authority: Authority
+    origin: KeyPair | None
+    pull_authority: pulumi.Output[str] | None
+    site: SiteKey | None
+
+
 def wired(
     *,
     secrets: Secrets,
-    authority: pulumi.Output[str],
-    services: Mapping[str, KeyPair],
+    certificates: Certificates,
     host_keys: Mapping[str, KeyPair],
     media: Identity,
     backup: Identity | None,
     payload: Identity | None,
     mail: Login | None,
-    origin: KeyPair | None,
 ) -> pulumi.Output[Wiring]:
     """Join the parts into one secret record; what an instance has no use for is the empty text."""
+    origin, site = certificates.origin, certificates.site
     texts: dict[str, pulumi.Input[str]] = {
         "secret_key_base": secrets.secret_key_base,
         "encryption_primary_key": secrets.encryption_primary_key,
@@ -56,14 +68,18 @@ def wired(
         "smtp_username": mail.username if mail else "",
         "smtp_password": mail.password if mail else "",
         "alert_webhook_url": "" if secrets.alert_webhook_url is None else secrets.alert_webhook_url,
-        "ca_certificate": authority,
+        "alert_heartbeat_url": "" if secrets.alert_heartbeat_url is None else secrets.alert_heartbeat_url,
+        "ca_certificate": certificates.authority.certificate,
         "origin_certificate": origin.public if origin else "",
         "origin_private_key": origin.private if origin else "",
+        "origin_pull_ca": "" if certificates.pull_authority is None else certificates.pull_authority,
+        "site_private_key": site.private if site else "",
+        "site_certificate_request": site.request if site else "",
     }
     everything = pulumi.Output.all(
         texts=texts,
         host_keys={node: [pair.private, pair.public] for node, pair in host_keys.items()},
-        services={service: [pair.public, pair.private] for service, pair in services.items()},
+        services={service: [pair.public, pair.private] for service, pair in certificates.authority.services.items()},
     )
     return pulumi.Output.secret(everything.apply(_wiring))
 

@@ -15,6 +15,7 @@ ENGINE_KEYS = ("config", "encryptionsalt", "encryptedkey", "secretsprovider", "e
 SECRETS = {
     f"{NAMESPACE}:smtpPassword": "The mail relay's password.",
     f"{NAMESPACE}:alertWebhook": "The full address of the webhook that gets alerts.",
+    f"{NAMESPACE}:alertHeartbeat": "The full address that is called while monitoring is alive.",
     f"{NAMESPACE}:wasabiAccessKey": "The access key that makes buckets and identities at Wasabi.",
     f"{NAMESPACE}:wasabiSecretKey": "The secret half of that access key.",
     f"{NAMESPACE}:secretKeyBase": "For an instance that moves in: its SECRET_KEY_BASE.",
@@ -50,6 +51,9 @@ OTHER_WORDS = {
     "sshkey": "ssh_keys",
     "key": "ssh_keys",
     "keys": "ssh_keys",
+    "groups": "nodes",
+    "nodegroups": "nodes",
+    "machines": "nodes",
     "type": "machine_type",
     "instancetype": "machine_type",
     "plan": "machine_type",

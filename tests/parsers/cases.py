@@ -39,6 +39,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "edge": PROXIED | {"serve_local_domain": True},
         "web_domain": "www.social.example",
         "mail": RELAY,
+        "alerts": {"webhook_host": "hooks.chat.example", "heartbeat_host": "beats.example"},
     },
     # A placement of one's own: streaming apart, a pooler on each app node, sidekiq units with weights, no volume.
     "placed": {

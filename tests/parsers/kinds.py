@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mastodon_infra.render.bundle_types import BundleFile
 from tests.parsers import samples
-from tests.parsers.checks import monitoring, packages, postgres, services, stores, system, texts, units, user_data, web
+from tests.parsers.checks import (
+    backups,
+    monitoring,
+    packages,
+    postgres,
+    services,
+    stores,
+    system,
+    texts,
+    units,
+    user_data,
+    web,
+)
 from tests.parsers.places import USER_DATA, artefact
 from tests.parsers.tree import Tree
 
 Spoil = Callable[[str], str]
+
+WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +173,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     # Keys and passwords
     Kind("certificate", (r".*\.crt",), "openssl x509, openssl verify", texts.certificates, _for("^M", "m")),
+    Kind("certificate request", (r".*\.csr",), "openssl req", texts.certificate_requests, _for("^M", "m")),
     Kind("private key", (".*private-key", r".*\.key"), "openssl pkey", texts.private_keys, _for("^M", "m")),
     Kind(
         "password file",
@@ -173,7 +189,7 @@ KINDS: tuple[Kind, ...] = (
         "nginx -T, and nginx, started",
         web.nginx,
         _for(r"proxy_buffering off;", "proxy_bufering off;"),
-        ".*/site.conf",
+        ".*/locations.conf",
     ),
     Kind(
         "page", (r"/usr/share/mastodon-infra/.*\.html",), "Python's html.parser", web.html, _for("</style>", "</stile>")
@@ -192,6 +208,20 @@ KINDS: tuple[Kind, ...] = (
         "the server, started",
         postgres.access,
         _for("^hostssl ", "hosttls "),
+    ),
+    Kind(
+        "PostgreSQL's names of users",
+        (r".*/pg_ident\.conf",),
+        "the server, started",
+        backups.users,
+        _for("^backup postgres", "backup"),
+    ),
+    Kind(
+        "SQL for tables",
+        (r".*/tables\.sql",),
+        "psql, twice",
+        postgres.tables,
+        _for("autovacuum_analyze_scale_factor", "autovacuum_analyse_scale_factor"),
     ),
     Kind("SQL", (r".*/roles\.sql",), "psql, twice", postgres.roles, _for("^GRANT pg_monitor", "GRANT pg_monitors")),
     Kind(
@@ -219,36 +249,40 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "pgBackRest's settings",
         (r"/etc/pgbackrest(?:\.conf|/.*)",),
-        "pgbackrest info",
-        monitoring.pgbackrest,
+        "pgbackrest info, and a whole round",
+        backups.pgbackrest,
         _for("^repo1-s3-bucket=", "repo1-s3-buckets="),
-        sample=(("/etc/pgbackrest/pgbackrest.conf", samples.PGBACKREST),),
     ),
     # Monitoring
     Kind(
         "alert and recording rules",
-        (r"/etc/prometheus/.*\.rules\.ya?ml", r"/etc/prometheus/rules(?:\.d)?/.*"),
+        ("/etc/prometheus/rules/.*",),
         "promtool check rules",
         monitoring.rules,
-        _for("up == 0", "up = 0"),
-        sample=(("/etc/prometheus/rules.d/one.rules.yml", samples.RULES),),
+        _for(r"\} == 0", "} = 0"),
+        ".*/alerts.yml",
     ),
     Kind(
         "Prometheus' settings",
-        (r"/etc/prometheus/prometheus\.ya?ml",),
+        (r"/etc/prometheus/prometheus\.yml",),
         "promtool check config",
         monitoring.prometheus,
         _for("scrape_interval", "scrape_intervall"),
-        sample=(("/etc/prometheus/prometheus.yml", samples.PROMETHEUS),),
     ),
     Kind(
         "Alertmanager's settings",
-        (r"/etc/prometheus/alertmanager\.ya?ml", r"/etc/prometheus/.*\.tmpl"),
-        "amtool check-config",
+        (r"/etc/prometheus/alertmanager\.yml", "/etc/prometheus/mastodon-infra/.*"),
+        "amtool check-config, and the files it names, as its user",
         monitoring.alertmanager,
         _for("receiver: .*?([},]|$)", r"receiver: nobody\1"),
         ".*yml",
-        sample=(("/etc/prometheus/alertmanager.yml", samples.ALERTMANAGER),),
+    ),
+    Kind(
+        "prober's settings",
+        (r"/etc/prometheus/blackbox\.yml",),
+        "prometheus-blackbox-exporter --config.check",
+        monitoring.prober,
+        _for("^    prober: http", "    probers: http"),
     ),
 )
 """Every kind. A file that matches none fails a test."""
@@ -267,10 +301,17 @@ def of_kind(kind: Kind, files: Iterable[BundleFile]) -> tuple[BundleFile, ...]:
     return tuple(file for file in files if kind_of(file.path) is kind)
 
 
-def table(counts: dict[str, int]) -> str:
-    """The table for people, with how many artefacts of each kind the bundles have."""
-    rows = [(kind.name, kind.parser, str(counts.get(kind.name) or "sample")) for kind in KINDS]
-    rows += [(path, f"plain text: {reason}", "") for path, reason in PLAIN_TEXT.items()]
-    rows.insert(0, ("artefact", "read by", "files"))
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    return "\n".join(f"  {row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]:>6}" for row in rows)
+def table(counts: Mapping[str, int]) -> str:
+    """For people, in 80 columns: how many artefacts of each kind the bundles have, and what reads them."""
+    rows = [("artefact", "files", "read by")]
+    rows += [(kind.name, str(counts.get(kind.name) or "sample"), kind.parser) for kind in KINDS]
+    rows += [(path, "", f"plain text: {reason}") for path, reason in PLAIN_TEXT.items()]
+    name_width = max(len(name) for name, _, _ in rows[: len(KINDS) + 1])
+    lines = []
+    for name, number, reader in rows:
+        if len(name) > name_width:
+            lines.append(f"  {name}")
+        head = f"  {name if len(name) <= name_width else '':{name_width}}  {number:>6}  "
+        first, *more = textwrap.wrap(reader, WIDTH - len(head), break_on_hyphens=False)
+        lines += [f"{head}{first}", *(" " * len(head) + line for line in more)]
+    return "\n".join(lines)

@@ -11,7 +11,9 @@ from tests.parsers.kinds import KINDS, of_kind
 from tests.parsers.machine import Refused
 from tests.parsers.places import files_of
 
-PLACES = tuple(Place("medium", node) for node in ("web-1", "sidekiq-1", "postgres-1", "redis-1", "monitoring-1"))
+PLACES = (
+    *(Place("medium", node) for node in ("web-1", "sidekiq-1", "postgres-1", "redis-1", "monitoring-1")),
+)
 """Nodes that have every kind between them."""
 
 

@@ -52,12 +52,20 @@ def _texts(plan: InstancePlan) -> dict[str, str]:
         "media_secret_access_key": "Zk3/8q+" + _letters("media")[:33],
         "backup_secret_access_key": "Zk3/8q+" + _letters("backup")[:33],
         "alert_webhook_url": f"https://{plan.monitoring.webhook_host}/T0/B1" if plan.monitoring.webhook_host else "",
+        "alert_heartbeat_url": f"https://{plan.monitoring.heartbeat_host}/b1" if plan.monitoring.heartbeat_host else "",
         "origin_certificate": "",
         "origin_private_key": "",
+        "origin_pull_ca": "",
+        "site_private_key": "",
+        "site_certificate_request": "",
     }
     if plan.tls.mode.value is TlsMode.ORIGIN_CA:
         certificate, key = Authority("origin").issue(*plan.tls.names)
         texts |= {"origin_certificate": certificate, "origin_private_key": key}
+        texts |= {"origin_pull_ca": PULLS.certificate}
+    else:
+        key, request = certificate_request(*plan.tls.names)
+        texts |= {"site_private_key": key, "site_certificate_request": request}
     if plan.mail.provider == "none":
         texts |= {"smtp_username": "", "smtp_password": ""}
     return texts
@@ -78,14 +86,28 @@ class Authority:
         signed = signed.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.certificate = signed.sign(self._key, hashes.SHA256()).public_bytes(PEM).decode()
 
-    def issue(self, *hosts: str) -> tuple[str, str]:
-        """A server certificate for these names, and its key."""
+    @property
+    def pem(self) -> str:
+        """The authority's own certificate and key, for a program that signs."""
+        return self.certificate + _private(self._key)
+
+    def issue(self, *hosts: str, usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH) -> tuple[str, str]:
+        """A certificate for these names, a server's unless said otherwise, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
         names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
         signed = _certificate(subject, self._subject, key.public_key()).add_extension(names, critical=False)
-        signed = signed.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        signed = signed.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         return signed.sign(self._key, hashes.SHA256()).public_bytes(PEM).decode(), _private(key)
+
+
+def certificate_request(*hosts: str) -> tuple[str, str]:
+    """A key, and the request for a certificate with these names that belongs to it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).add_extension(names, critical=False)
+    return _private(key), request.sign(key, hashes.SHA256()).public_bytes(PEM).decode()
 
 
 def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
@@ -111,3 +133,7 @@ def _host_key(node: str) -> HostKey:
     private = key.private_bytes(PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()).decode()
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     return HostKey(node, private, public.decode())
+
+
+PULLS = Authority("origin pulls")
+"""Signs what Cloudflare shows to nginx."""

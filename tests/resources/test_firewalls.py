@@ -19,6 +19,7 @@ def openings(firewall):
     return {
         (rule["ports"], rule["protocol"], frozenset(rule.get("ipv4s", []) + rule.get("ipv6s", [])))
         for rule in firewall.inputs.get("inbounds", [])
+        if rule["protocol"] != "ICMP"
     }
 
 
@@ -62,14 +63,24 @@ def test_no_database_port_is_open_to_the_world(case, records_of, kind):
                 assert ports in {"22", "80", "443"}
 
 
+def test_every_machine_answers_routers_and_pings_of_both_families(case, records_of, plan_of, one):
+    for group in plan_of(case).groups:
+        rules = one(records_of(case), "Firewall", f"firewall-{group.name}").inputs["inbounds"]
+        (ping,) = (rule for rule in rules if rule["protocol"] == "ICMP")
+        assert "ports" not in ping, "ICMP has none, and the API refuses them"
+        assert (ping["ipv4s"], ping["ipv6s"]) == (["0.0.0.0/0"], ["::/0"])
+
+
 def test_longest_group_name_still_makes_a_label_that_begins_with_a_letter_or_digit():
     group = "a" + "b" * 23
 
     def program():
-        Firewalls("firewalls", slug="social-example", groups=[group], rules=(), balancer=None)
+        Firewalls(
+            "firewalls", slug="social-example", groups=[group], rules=(), ping_sources=("0.0.0.0/0",), balancer=None
+        )
 
     (firewall,) = (one for one in record(program).resources if one.is_custom)
 
     assert firewall.inputs["label"][0].isalnum()
     assert len(firewall.inputs["label"]) <= 32
-    assert "inbounds" not in firewall.inputs
+    assert [rule["label"] for rule in firewall.inputs["inbounds"]] == ["ping"]

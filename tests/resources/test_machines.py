@@ -13,6 +13,7 @@ MADE_WITH = {
     "interfaces",
     "linodeInterfaces",
     "networkHelper",
+    "ipv4s",
 }
 
 

@@ -6,13 +6,13 @@ from mastodon_infra.program.offline import preview_offline, record
 from mastodon_infra.resources.nodes import FirstBoot
 
 
-def test_failure_of_rendering_surfaces(plan_parts):
+def test_failure_of_rendering_surfaces(plan_parts, stand_in):
     def broken(node, _wiring):
         message = f"cannot render {node.name}"
         raise LookupError(message)
 
     with pytest.raises(LookupError, match="cannot render web-1"):
-        preview_offline(plan_parts({"size": "solo"}), first_boot=FirstBoot(broken, {}))
+        preview_offline(plan_parts({"size": "solo"}), first_boot=FirstBoot(broken, {}, stand_in.digest))
 
 
 def test_after_a_failure_the_next_run_is_whole(record_parts):

@@ -9,7 +9,9 @@ import pulumi
 import pytest
 
 import mastodon_infra.program.build as build_module
+from mastodon_infra.errors import ToolError
 from mastodon_infra.program.offline import record
+from mastodon_infra.program.outputs import read_outputs
 
 FOLDER = Path(build_module.__file__).parent
 INSTANCE = "mastodon-infra:instance"
@@ -95,3 +97,58 @@ def test_no_module_of_the_program_hides_a_standard_one():
 
     assert "__main__" in names
     assert not names & set(sys.stdlib_module_names) - {"__main__"}
+
+
+def test_given_secrets_that_no_machine_could_carry_are_told_all_at_once_and_not_shown(run_program, ask):
+    config = {
+        INSTANCE: json.dumps(ask({"size": "solo"})),
+        "mastodon-infra:encryptionPrimaryKey": "ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY",
+        "mastodon-infra:vapidPrivateKey": "not-a-key-at-all",
+    }
+
+    with pytest.raises(pulumi.RunError) as told:
+        run_program(config)
+
+    assert "encryptionPrimaryKey is the name of a variable, not its value" in str(told.value)
+    assert "vapidPrivateKey is no Web Push key" in str(told.value)
+    assert "not-a-key-at-all" not in str(told.value)
+
+
+def test_outputs_read_back_with_types(run_program, ask):
+    run = run_program({INSTANCE: json.dumps(ask({"size": "large", "edge": {"dns": "manual"}}))})
+
+    read = read_outputs(run.outputs)
+
+    assert set(read.bundle_digests) == set(read.node_addresses)
+    assert len(set(read.bundle_digests.values())) == len(read.bundle_digests), "each node holds something of its own"
+    assert {record.type for record in read.dns_to_set} >= {"A", "AAAA", "CAA"}
+    assert read.wiring
+    assert read.wiring.redis_password == "<<redis-password>>"
+    assert read.wiring.site_certificate_request == "<<site request>>"
+    assert read.wiring.host_key("web-1").public_key == "<<host-key-web-1 public key>>"
+    assert f"ssh alice@{read.jump_address} cloud-init status --wait" in read.next_commands
+    assert read.next_commands[0].startswith("pulumi stack output dnsToSet")
+
+
+def test_fingerprints_are_of_every_life_long_key_and_show_none(run_program, ask):
+    config = {INSTANCE: json.dumps(ask({"size": "solo"}))}
+    given = {**config, "mastodon-infra:encryptionPrimaryKey": "k" * 32}
+
+    made, other = (read_outputs(run_program(one).outputs).key_fingerprints for one in (config, given))
+
+    assert {name for name in made if made[name] != other[name]} == {"encryption_primary_key"}
+    assert len(made) == 6
+    assert "k" * 32 not in json.dumps(dict(other))
+
+
+def test_outputs_without_secrets_have_no_wiring_and_show_nothing(run_program, ask):
+    told = run_program({INSTANCE: json.dumps(ask({"size": "solo"}))}).outputs
+
+    assert read_outputs({**told, "wiring": "[secret]"}).wiring is None
+    assert "<<redis-password>>" not in repr(read_outputs(told))
+
+
+@pytest.mark.parametrize("told", [{}, {"website": "https://social.example"}, {"website": "x", "nodeAddresses": 3}])
+def test_stack_that_was_not_deployed_by_this_version_is_told_in_words(told):
+    with pytest.raises(ToolError, match=r"never been deployed|not those of this version"):
+        read_outputs(told)

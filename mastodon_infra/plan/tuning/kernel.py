@@ -43,7 +43,27 @@ def tune_kernel(*, roles: tuple[Role, ...], memory_mib: int, shared_buffers_kib:
     ]
     if Role.REDIS in roles:
         settings.append(
-            Sysctl("vm.overcommit_memory", Decided(1, "Redis forks to save; without it saving fails", REDIS))
+            Sysctl(
+                "vm.overcommit_memory",
+                Decided(
+                    1,
+                    "Redis forks to save; without it saving fails. A PostgreSQL beside it would rather have 2, but is "
+                    "kept safe by the memory budget and by Debian's OOM score for it",
+                    REDIS,
+                ),
+            )
+        )
+    elif Role.POSTGRES in roles:
+        settings.append(
+            Sysctl(
+                "vm.overcommit_memory",
+                Decided(
+                    0,
+                    "the kernel's own guess: 2 counts what is reserved and never used, and would refuse memory to a "
+                    "backup while there is plenty",
+                    JUDGEMENT,
+                ),
+            )
         )
     if shared_buffers_kib is not None:
         pages = -(-shared_buffers_kib * 105 // 100 // HUGE_PAGE_KIB)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from mastodon_infra.catalog.sources import COMPENDIUM, JUDGEMENT, PGTUNE, POSTGRES
+from mastodon_infra.catalog.sources import COMPENDIUM, JUDGEMENT, MASTODON, PGTUNE, POSTGRES
 from mastodon_infra.plan.decided import Cap, Decided
 from mastodon_infra.units import pg_size
 
@@ -22,6 +22,45 @@ AUTOVACUUM_WORK_MEM_KIB = 2 * KIB_PER_GIB
 HUGE_PAGES_FROM_KIB = 2 * KIB_PER_GIB
 WAL_BUFFERS_CAP_KIB = 16 * MIB
 WAL_BUFFERS_NEAR_CAP_KIB = 14 * MIB
+BLOCK_KIB = 8
+MAX_WAL_GIB = 4
+VACUUM_STEPS = ((50, "0.01", "0.02"), (10, "0.02", "0.05"), (0, "0.05", "0.1"))
+"""From how many GiB of data on, which share of a table may be dead rows, or new ones, before it is vacuumed."""
+
+BIG_TABLES = (
+    "account_stats",
+    "accounts",
+    "conversations",
+    "favourites",
+    "follows",
+    "media_attachments",
+    "mentions",
+    "notifications",
+    "preview_cards",
+    "status_stats",
+    "statuses",
+    "statuses_tags",
+)
+"""Mastodon's tables that grow with the fediverse and not with the instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableVacuum:
+    """Autovacuum of the big tables: shares of a table, as PostgreSQL's storage parameters take them."""
+
+    tables: tuple[str, ...]
+    vacuum_scale_factor: Decided[Decimal]
+    insert_scale_factor: Decided[Decimal]
+    analyze_scale_factor: Decided[Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleTimeouts:
+    """Timeouts that hold for one role each; 0 is none."""
+
+    app_statement_seconds: Decided[int]
+    exporter_statement_seconds: Decided[int]
+    migrations_seconds: Decided[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +97,8 @@ class PostgresTuning:
     autovacuum_naptime_seconds: Decided[int]
     autovacuum_vacuum_cost_limit: Decided[int]
     idle_in_transaction_timeout_seconds: Decided[int]
-    app_statement_timeout_seconds: Decided[int]
+    timeouts: RoleTimeouts
+    big_tables: TableVacuum
     log_min_duration_ms: Decided[int]
     superuser_reserved_connections: Decided[int]
     autovacuum_work_mem: Decided[int] | None
@@ -97,7 +137,7 @@ def tune_postgres(
         ),
         wal_buffers=_wal_buffers(buffers),
         min_wal_size=Decided(KIB_PER_GIB, "1 GiB for web and mixed loads", PGTUNE, "KiB"),
-        max_wal_size=Decided(4 * KIB_PER_GIB, "4 GiB for web and mixed loads", PGTUNE, "KiB"),
+        max_wal_size=Decided(MAX_WAL_GIB * KIB_PER_GIB, "4 GiB for web and mixed loads", PGTUNE, "KiB"),
         max_slot_wal_keep_size=Decided(
             max(2, volume_gib // 8) * KIB_PER_GIB,
             "an eighth of the volume: a forgotten replication slot must not fill the disk",
@@ -122,12 +162,8 @@ def tune_postgres(
         ),
         autovacuum_vacuum_cost_limit=Decided(1000, "five times the default, for an SSD", JUDGEMENT),
         idle_in_transaction_timeout_seconds=Decided(60, "a stuck client must not hold locks for ever", JUDGEMENT, "s"),
-        app_statement_timeout_seconds=Decided(
-            600,
-            "the app's role only, migrations have none; long enough for the scheduler's own clean-ups",
-            JUDGEMENT,
-            "s",
-        ),
+        timeouts=_timeouts(),
+        big_tables=_big_tables(database_gib),
         log_min_duration_ms=Decided(500, "slow enough for people to notice", JUDGEMENT, "ms"),
         superuser_reserved_connections=Decided(
             3, "PostgreSQL's default, kept so that an administrator gets in", POSTGRES
@@ -175,11 +211,40 @@ def _wal_buffers(shared_buffers_kib: int) -> Decided[int]:
         value = WAL_BUFFERS_CAP_KIB
     value = max(value, 32)
     return Decided(
-        value,
-        "3 % of shared_buffers, between 32 KiB and 16 MiB",
+        value // BLOCK_KIB * BLOCK_KIB,
+        "3 % of shared_buffers, between 32 KiB and 16 MiB, in whole blocks of 8 KiB",
         PGTUNE,
         "KiB",
         (("shared_buffers", pg_size(shared_buffers_kib)),),
+    )
+
+
+def _timeouts() -> RoleTimeouts:
+    """No lock timeout for the app: while a migration holds a table, a request that waits is better than an error."""
+    return RoleTimeouts(
+        app_statement_seconds=Decided(
+            600, "long enough for the scheduler's own clean-ups, and not for a query gone wild", JUDGEMENT, "s"
+        ),
+        exporter_statement_seconds=Decided(10, "what is asked again in seconds may not pile up", JUDGEMENT, "s"),
+        migrations_seconds=Decided(
+            0, "none: a migration may take hours, and one that is cut off has to be repaired by hand", MASTODON, "s"
+        ),
+    )
+
+
+def _big_tables(database_gib: int) -> TableVacuum:
+    """The larger the data, the smaller the share that may be dead: a fifth of a hundred million rows is too many."""
+    vacuum, insert = next((Decimal(one), Decimal(two)) for least, one, two in VACUUM_STEPS if database_gib >= least)
+    given = (("database", f"{database_gib} GiB"),)
+    return TableVacuum(
+        tables=BIG_TABLES,
+        vacuum_scale_factor=Decided(
+            vacuum, "5 % of dead rows; 2 % from 10 GiB of data on, 1 % from 50 GiB", JUDGEMENT, inputs=given
+        ),
+        insert_scale_factor=Decided(
+            insert, "10 % of new rows; 5 % from 10 GiB of data on, 2 % from 50 GiB", JUDGEMENT, inputs=given
+        ),
+        analyze_scale_factor=Decided(vacuum, "as often as it is vacuumed", JUDGEMENT, inputs=given),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mastodon_infra.catalog.sources import JUDGEMENT, MASTODON_DOCS, REDIS
+from mastodon_infra.catalog.sources import AUS_SOCIAL, JUDGEMENT, MASTODON_DOCS, REDIS
 from mastodon_infra.plan.decided import Decided
 from mastodon_infra.units import round_up
 
@@ -17,6 +17,10 @@ CACHE_LEAST_MIB = 64
 CACHE_MOST_MIB = 1024
 USERS_PER_CACHE_MIB = 20
 KEEPS_SNAPSHOTS = True
+BACKLOG = 4096
+KEEPALIVE_SECONDS = 300
+STOP_SECONDS = 120
+SNAPSHOT_POINTS = "3600 1 300 100 60 10000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,10 @@ class RedisInstance:
     appendonly: Decided[str]
     appendfsync: Decided[str]
     keeps_snapshots: Decided[bool]
+    snapshot_points: Decided[str]
+    tcp_backlog: Decided[int]
+    tcp_keepalive: Decided[int]
+    stop_seconds: Decided[int]
 
     @property
     def budget_mib(self) -> int:
@@ -70,6 +78,12 @@ def tune_redis(*, demand_mib: Decided[int], users: int) -> RedisTuning:
             Decided("yes", "a restart must lose no job", REDIS),
             Decided("everysec", "at most one second of jobs is lost in a power cut", REDIS),
             Decided(KEEPS_SNAPSHOTS, "snapshots beside the append-only file", REDIS),
+            snapshot_points=Decided(
+                SNAPSHOT_POINTS, "Redis' own: after an hour with a change, 5 minutes with 100, one with 10,000", REDIS
+            ),
+            tcp_backlog=_BACKLOG,
+            tcp_keepalive=_KEEPALIVE,
+            stop_seconds=_STOP,
         ),
         cache=RedisInstance(
             "cache",
@@ -79,5 +93,16 @@ def tune_redis(*, demand_mib: Decided[int], users: int) -> RedisTuning:
             Decided("no", "a cache needs no persistence", MASTODON_DOCS),
             Decided("no", "a cache needs no persistence", MASTODON_DOCS),
             Decided(not KEEPS_SNAPSHOTS, "a cache needs no persistence", MASTODON_DOCS),
+            snapshot_points=Decided("", "a cache needs no persistence", MASTODON_DOCS),
+            tcp_backlog=_BACKLOG,
+            tcp_keepalive=_KEEPALIVE,
+            stop_seconds=_STOP,
         ),
     )
+
+
+_BACKLOG: Decided[int] = Decided(
+    BACKLOG, "all app processes reconnect at once after a restart; the kernel allows more", AUS_SOCIAL, "connections"
+)
+_KEEPALIVE: Decided[int] = Decided(KEEPALIVE_SECONDS, "Redis' own: a peer that is gone is noticed", REDIS, "s")
+_STOP: Decided[int] = Decided(STOP_SECONDS, "time to write everything down before the end", JUDGEMENT, "s")

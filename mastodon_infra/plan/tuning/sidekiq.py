@@ -17,7 +17,10 @@ ONE_PROCESS_UP_TO = 250
 INGRESS_CONCURRENCY = 5
 CONCURRENCY = 10
 QUIET_CONCURRENCY = 5
-STOP_TIMEOUT_SECONDS = 45
+DRAIN_SECONDS = 120
+GIVE_BACK_SECONDS = 25
+STOP_SECONDS = 45
+UNIT_MARGIN_SECONDS = 30
 
 QueueWeight = tuple[Queue, int | None]
 
@@ -196,9 +199,38 @@ def _busy_unit(queue: Queue, users: int) -> SidekiqUnit:
     )
 
 
-STOP_TIMEOUT: Decided[int] = Decided(
-    STOP_TIMEOUT_SECONDS,
-    "sidekiq pushes unfinished jobs back after 25 s; stopping sooner loses or doubles them",
-    MASTODON,
-    "s",
+@dataclass(frozen=True, slots=True)
+class SidekiqStop:
+    """How a process ends without losing or doubling a job. Each limit is longer than all before it together."""
+
+    drain_seconds: Decided[int]
+    give_back_seconds: Decided[int]
+    container_seconds: Decided[int]
+    unit_seconds: Decided[int]
+
+
+STOP = SidekiqStop(
+    drain_seconds=Decided(
+        DRAIN_SECONDS,
+        "it takes no new job and finishes what it has: most within a second, a video within minutes",
+        JUDGEMENT,
+        "s",
+    ),
+    give_back_seconds=Decided(
+        GIVE_BACK_SECONDS, "Sidekiq's own: what is not done by then goes back to its queue", MASTODON, "s"
+    ),
+    container_seconds=Decided(
+        STOP_SECONDS,
+        "after it has given jobs back, and 20 s more; killing it sooner loses or doubles them",
+        MASTODON,
+        "s",
+        (("gives back after", f"{GIVE_BACK_SECONDS} s"),),
+    ),
+    unit_seconds=Decided(
+        DRAIN_SECONDS + STOP_SECONDS + UNIT_MARGIN_SECONDS,
+        "the drain, podman's limit, and 30 s, so that systemd kills nothing that is still ending",
+        JUDGEMENT,
+        "s",
+        (("drain", f"{DRAIN_SECONDS} s"), ("podman's limit", f"{STOP_SECONDS} s")),
+    ),
 )

@@ -23,16 +23,22 @@ def rules(tree: Tree, files: Files) -> None:
             raise Refused(said)
 
 
-def rule_tests(tree: Tree, files: Files) -> None:
-    """``promtool test rules``: each alert fires, and falls silent, as its test says."""
-    for file in files:
-        tree.machine.must(["promtool", "test", "rules", file.path])
-
-
 def alertmanager(tree: Tree, files: Files) -> None:
-    """``amtool check-config``, with the templates that the file names."""
+    """``amtool check-config``, with the templates that the file names; its user, and no other, reads its secrets."""
     for file in files:
-        tree.machine.must(["amtool", "check-config", file.path])
+        if file.path.endswith(".yml"):
+            tree.machine.must(["amtool", "check-config", file.path])
+            for named in re.findall(r"_file: (\S+)", file.content):
+                if len(tree.machine.must(["cat", named], user="prometheus").split()) != 1:
+                    raise Refused(f"{named} does not hold one word")
+        if file.is_secret and tree.machine.run(["cat", file.path], user="nobody"):
+            raise Refused(f"anybody may read {file.path}")
+
+
+def prober(tree: Tree, files: Files) -> None:
+    """The prober reads its modules and ends."""
+    for file in files:
+        tree.machine.must(["prometheus-blackbox-exporter", f"--config.file={file.path}", "--config.check"])
 
 
 def pgbackrest(tree: Tree, files: Files) -> None:

@@ -69,8 +69,8 @@ def settings(tree: Tree, files: Files) -> None:
 COULD_NOT = "setting could not be applied"
 """What the server says of a setting that the command line overrides."""
 
-OF_ROLES = {"memory_share", "app_statement_timeout_seconds"}
-"""Decisions that are no settings of the server: an input, and one that holds for a role."""
+OF_ROLES = {"memory_share"}
+"""A decision that is no setting of the server but an input."""
 
 
 def _same(said: str, unit: str, decided: Decided[Any]) -> bool:
@@ -118,6 +118,24 @@ def roles(tree: Tree, files: Files) -> None:
             for mode, expected in (("verify-full", True), ("disable", False)):
                 if bool(_login(tree, role, mode)) != expected:
                     raise Refused(f"{role} with sslmode={mode}: {_login(tree, role, mode).said}")
+
+
+def tables(tree: Tree, files: Files) -> None:
+    """A small Mastodon gets the plan's autovacuum on its big tables, and the second time changes nothing."""
+    need_cluster(tree)
+    ours = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
+    ours += ["--dbname=mastodon_production"]
+    made = "".join(f"CREATE TABLE IF NOT EXISTS {name} (id bigint);" for name in ("statuses", "accounts", "settings"))
+    want = f"autovacuum_vacuum_scale_factor={tree.plan.postgres.big_tables.vacuum_scale_factor.value}"
+    count = f"--command=SELECT count(*) FROM pg_class WHERE reloptions @> ARRAY['{want}']"
+    with server(tree):
+        tree.machine.must([f"{LIBRARY}/postgres-roles"], user="postgres")
+        tree.machine.must([*ours, f"--command={made}"], user="postgres")
+        for file in files:
+            for _ in range(2):
+                tree.machine.must([*ours, f"--file={file.path}"], user="postgres")
+        if tree.machine.must([*ours, count], user="postgres") != "2":
+            raise Refused(f"not both of the big tables have {want}")
 
 
 def _login(tree: Tree, role: str, mode: str):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from mastodon_infra.model.role import Role
+from mastodon_infra.render.env_values import REDIS_USER
 from tests.parsers.checks import postgres
 from tests.parsers.checks.services import POOLER, background
 from tests.parsers.checks.system import Files, settings_of
@@ -41,7 +42,7 @@ def redis(tree: Tree, files: Files) -> None:
 
 def _redis_info(tree: Tree, port: str) -> dict[str, str]:
     password = {"REDISCLI_AUTH": tree.wiring.redis_password}
-    said = tree.machine.must(["redis-cli", "-p", port, "info"], environment=password)
+    said = tree.machine.must(["redis-cli", "--user", REDIS_USER, "-p", port, "info"], environment=password)
     return {name: value.strip() for name, _, value in (line.partition(":") for line in said.splitlines())}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -46,16 +47,29 @@ def certificates(tree: Tree, files: Files) -> None:
             tree.machine.must(["openssl", "verify", "-CAfile", "/etc/mastodon-infra/ca.crt", file.path])
 
 
+def certificate_requests(tree: Tree, files: Files) -> None:
+    """Openssl reads it, its signature is its own key's, and it names every public name of the plan."""
+    for file in files:
+        said = tree.machine.must(["openssl", "req", "-in", file.path, "-noout", "-verify", "-text"])
+        named = set(re.findall(r"DNS:([^,\s]+)", said))
+        if named != set(tree.plan.tls.names):
+            raise Refused(f"{file.path} names {sorted(named)}")
+
+
 def private_keys(tree: Tree, files: Files) -> None:
-    """Openssl reads it, it belongs to the certificate beside it, and nobody but its reader may see it."""
+    """Openssl reads it, it belongs to what lies beside it, and nobody but its reader may see it.
+
+    That is a certificate, or the request for one; a node that only shows what another asked for has neither.
+    """
     for file in files:
         folder = file.path.rpartition("/")[0]
-        certificate = next(
-            one.path for one in tree.bundle.files if one.path.startswith(folder) and one.path.endswith(".crt")
-        )
         public = tree.machine.must(["openssl", "pkey", "-in", file.path, "-pubout"])
-        if public != tree.machine.must(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"]):
-            raise Refused(f"{file.path} does not belong to {certificate}")
+        for what, suffix in (("x509", "server.crt"), ("x509", "site.crt"), ("req", ".csr")):
+            for one in tree.bundle.files:
+                if one.path.startswith(folder) and one.path.endswith(suffix):
+                    said = tree.machine.must(["openssl", what, "-in", one.path, "-noout", "-pubkey"])
+                    if public != said:
+                        raise Refused(f"{file.path} does not belong to {one.path}")
         if file.mode & 0o037:
             raise Refused(f"{file.path} has mode {file.mode:04o}")
 

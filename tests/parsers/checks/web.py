@@ -20,7 +20,11 @@ def nginx(tree: Tree, files: Files) -> None:
     complaints = re.findall(r"^nginx: \[(?:warn|error|emerg)\].*", said, re.MULTILINE)
     if complaints:
         raise Refused("\n".join(complaints))
-    ports = {one.first_port for one in tree.plan.listeners if one.group == tree.node.group and one.process == "nginx"}
+    ports = {
+        one.first_port
+        for one in tree.plan.listeners
+        if one.group == tree.node.group and one.process in {"nginx", "acme"}
+    }
     with background(tree, ["nginx", "-g", "daemon off;"], ports=ports):
         if missing := ports - listening(tree):
             raise Refused(f"nginx does not listen on {missing}")

@@ -9,7 +9,10 @@ from mastodon_infra import __version__
 from mastodon_infra.cli import check, console
 from mastodon_infra.errors import Problem, ToolError
 
-VERBS = ("new", "check", "plan", "explain", "cost", "render", "preview", "diff", "tiers", "facts", "schema", "demo")
+VERBS = (
+    *("new", "check", "plan", "explain", "cost", "render", "preview", "diff", "snapshot", "pull-request"),
+    *("tiers", "facts", "schema", "demo"),
+)
 COMMAND = [sys.executable, "-m", "mastodon_infra"]
 
 
@@ -39,13 +42,24 @@ def test_version_is_printed(cli):
 
 
 @pytest.mark.parametrize(
-    "words", [("plna",), ("plan",), ("plan", "demo", "--nope"), ("plan", "demo", "extra"), ("--nope",)]
+    ("words", "command", "said"),
+    [
+        (("plna",), "mastodon-infra", "no such command 'plna'"),
+        (("plan",), "mastodon-infra plan", "missing argument 'STACK'"),
+        (("plan", "demo", "--nope"), "mastodon-infra plan", "no such option: --nope"),
+        (("plan", "demo", "extra"), "mastodon-infra plan", "got unexpected extra argument"),
+        (("plan", "demo", "--mau", "few"), "mastodon-infra plan", "invalid value for '--mau': "),
+        (("--nope",), "mastodon-infra", "no such option: --nope"),
+    ],
 )
-def test_wrong_usage_exits_with_2_and_names_the_help(cli, words):
+def test_wrong_usage_exits_with_2_in_three_lines_that_name_the_help(cli, words, command, said):
     outcome = cli(*words)
 
+    where, message, hint = outcome.err.splitlines()
     assert (outcome.code, outcome.out) == (2, "")
-    assert "-h' for help" in outcome.err
+    assert where == command
+    assert message.startswith(f"  {said}")
+    assert hint == f"  hint: {command} --help shows what it takes"
 
 
 def test_wrong_usage_as_data_is_a_problem_on_standard_output(cli):

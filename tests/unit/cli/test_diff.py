@@ -50,6 +50,29 @@ def test_diff_says_plainly_what_would_touch_data(cli, stack, change, warning):
     assert warning in " ".join(outcome.out.split())
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("nodes.web.machine_type=g6-standard-6", "web-1 restarts for its new type: Linode stops a machine, moves it"),
+        ("region=eu-central", "All machines are new ones in eu-central, with new public addresses; those in au-mel"),
+    ],
+)
+def test_diff_says_which_machines_stop_or_are_replaced(cli, stack, change, said):
+    stack("social")
+
+    outcome = cli("diff", "social", "--set", change)
+
+    assert said in " ".join(outcome.out.split())
+
+
+def test_diff_of_machines_that_stay_as_they_are_names_no_restart(cli, stack):
+    stack("social")
+
+    data = json.loads(cli("diff", "social", "--set", "mastodon.session_limit=5", "--json").out)
+
+    assert data["interruptions"] == []
+
+
 def test_diff_to_a_smaller_volume_says_that_no_volume_shrinks(cli, stack):
     stack("social", more="postgres: {volume_gib: 100}")
 

@@ -42,6 +42,17 @@ def test_without_a_path_every_value_is_listed_once(cli, stack):
     assert "nodes.web-2, nodes.web-3: as nodes.web-1" in lines
 
 
+@pytest.mark.parametrize("columns", [40, 60])
+@pytest.mark.parametrize("size", ["small", "xlarge"])
+def test_a_list_keeps_within_a_narrow_terminal(cli, stack, columns, size):
+    stack("social", f"size: {size}")
+
+    lines = cli("explain", "social", columns=columns).out.splitlines()
+
+    assert [line for line in lines if len(line) > columns] == []
+    assert not any(line.strip() == "=" for line in lines)
+
+
 def test_a_prefix_lists_what_is_below_it(cli, stack):
     stack("social")
 

@@ -119,6 +119,7 @@ def test_new_takes_a_number_of_people_or_a_size_but_not_both(cli, key_file):
     wrong = cli("new", "aus", *answers(key_file, mau=None, tier="huge"))
 
     assert both.err.startswith("--mau\n  both a number of people and a size are given\n")
+    assert both.err.count("both a number of people") == 1
     assert wrong.err.startswith("--tier\n  'huge' is no size\n")
     assert cli("new", "aus", *answers(key_file, mau=None, tier="large")).code == 0
 

@@ -16,7 +16,7 @@ def test_preview_offline_as_data_holds_no_secret(cli, stack):
     outcome = cli("preview", "social", "--offline", "--json")
 
     data = json.loads(outcome.out)
-    assert list(data) == ["what", "why", "cost", "resources", "not_rendered_yet"]
+    assert list(data) == ["what", "why", "cost", "resources"]
     assert {"web-1", "postgres-1"} <= {node["node"] for node in data["what"]}
     names = {(resource["type"], resource["name"]) for resource in data["resources"]}
     assert ("linode:index/instance:Instance", "web-1") in names

@@ -148,3 +148,10 @@ def test_the_page_on_the_cost_model_has_todays_totals():
     assert f"{line_of(sydney, 'storage-wasabi').quantity:,} GB billed" in page
     assert f"cost {usd(cost_of(**AUS_SOCIAL_LIKE).total_usd_month)} with everything else" in page
     assert f"{plan_of(**AUS_SOCIAL_LIKE).capacity.users:,}\npeople" in page
+
+
+def test_address_that_is_kept_for_records_set_by_hand_is_paid_by_the_hour():
+    line = line_of(cost_of(size="solo", edge={"dns": "manual"}), "address-web-1")
+
+    assert (line.quantity, line.unit, line.usd_month) == (Decimal(730), "hour", Decimal("4.96"))
+    assert not line.confirmed, "the price is quoted by others, not by the vendor's own page"

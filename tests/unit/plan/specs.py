@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
+from mastodon_infra.catalog.limits import BUCKET_NAME
 from mastodon_infra.catalog.machine_types import MACHINE_TYPES
 from mastodon_infra.catalog.regions import REGIONS
 from mastodon_infra.catalog.rows import Capability, MachineFamily, Region
@@ -14,7 +15,7 @@ from mastodon_infra.catalog.storage import nearest_region
 from mastodon_infra.catalog.tiers import TIER_GROUPS
 from mastodon_infra.errors import PlanError
 from mastodon_infra.model.instance import InstanceSpec
-from mastodon_infra.model.role import SINGLE_ROLES, Queue, Role
+from mastodon_infra.model.role import REQUIRED_ROLES, SINGLE_ROLES, Queue, Role
 from mastodon_infra.model.tier import LARGEST_MAU, Tier, tier_for
 from mastodon_infra.plan.instance import plan_instance
 from mastodon_infra.plan.types import InstancePlan
@@ -132,6 +133,10 @@ def edges(draw: st.DrawFn, domain: str) -> Said:
             "alternate_domains": draw(st.sampled_from([[], ["other.example"], [f"m.{domain}", "other.example"]])),
             "remote_media_retention_days": draw(st.sampled_from([1, 14, 365])),
         }
+    host = edge.get("media_domain") or f"files.{words.get('web_domain', domain)}"
+    if edge.get("media") == "cloudflare" and len(host) > BUCKET_NAME.value:
+        # Cloudflare finds the bucket by its host's name, which must not be longer than a bucket's.
+        edge["media"] = "nginx"
     return words | {"edge": edge}
 
 
@@ -200,7 +205,7 @@ def placements(draw: st.DrawFn, region: Region) -> Said:
     for name, chosen in zip(names[3:], draw(st.lists(st.sampled_from(app), max_size=4)), strict=False):
         roles[name] = list(chosen)
     held = {role for chosen in roles.values() for role in chosen}
-    for role in Role:
+    for role in (role for role in Role if role in REQUIRED_ROLES):
         if role.value not in held:
             roles[draw(st.sampled_from(sorted(roles)))].append(role.value)
     nodes: Said = {}
@@ -286,7 +291,7 @@ def anything(draw: st.DrawFn) -> Said:
         words["postgres"] = {"pooler": draw(st.sampled_from(["none", "database-node", "app-nodes"]))}
     if draw(st.integers(0, 3)) == 0:
         words["disposable"] = True
-        words["postgres"] = words.get("postgres", {}) | {"volume_gib": draw(st.sampled_from([0, 20, 400]))}
+        words["postgres"] = words.get("postgres", {}) | {"volume_gib": draw(st.sampled_from([0, 1000]))}
         words["redis"] = {"volume_gib": draw(st.sampled_from([0, 10, 40]))}
     return words
 

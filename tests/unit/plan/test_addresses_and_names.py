@@ -1,5 +1,6 @@
 """Names and addresses that are in use somewhere: a change here re-addresses or destroys machines."""
 
+import re
 from ipaddress import ip_network
 from itertools import combinations
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mastodon_infra.model.role import Role
-from mastodon_infra.plan.addressing import balancer_cidr, group_cidr, node_address
+from mastodon_infra.plan.addressing import ROLE_BLOCK, balancer_cidr, group_cidr, node_address
 from mastodon_infra.plan.naming import label, node_name, service_host, shorten, slug_of
 from tests.unit.plan.specs import plan_for, plan_of
 
@@ -44,7 +45,7 @@ def test_a_group_has_a_block_inside_its_role(network, role, block, expected):
 
 
 def test_no_two_groups_can_ever_meet():
-    blocks = [ip_network(group_cidr("10.64.0.0/16", role, block)) for role in Role for block in range(16)]
+    blocks = [ip_network(group_cidr("10.64.0.0/16", role, block)) for role in ROLE_BLOCK for block in range(16)]
     blocks.append(ip_network(balancer_cidr("10.64.0.0/16")))
     assert len(blocks) == 97
     assert not any(one.overlaps(other) for one, other in combinations(blocks, 2))
@@ -181,6 +182,16 @@ def test_a_label_is_cut_from_the_side_of_the_domain():
     assert len(cut) <= 32
     assert cut.endswith("-balancer-1")
     assert cut.startswith("the-town-and-")
+
+
+@pytest.mark.parametrize("length", range(1, 41))
+def test_label_of_any_name_fits_begins_well_and_tells_domains_apart(length):
+    name = "g" * length
+
+    one, other = label("social-example", name, 32), label("photos-example", name, 32)
+
+    assert one != other
+    assert all(re.fullmatch(r"[a-z0-9](?!.*--)[a-z0-9-]{1,30}[a-z0-9]", text) for text in (one, other)), (one, other)
 
 
 def test_logical_names_hold_no_domain():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mastodon_infra.errors import SpecError
 from tests.unit.plan.specs import plan_for, plan_of
 
 WEB = [
@@ -166,16 +167,33 @@ def test_proxied_records_leave_their_lifetime_to_cloudflare():
 
 MEDIA = [
     ({"provider": "wasabi"}, "s3.ap-southeast-2.wasabisys.com"),
-    ({"provider": "aws", "region": "ap-southeast-2"}, "social-example-media.s3.ap-southeast-2.amazonaws.com"),
-    ({"provider": "linode"}, "social-example-media.au-mel-1.linodeobjects.com"),
+    ({"provider": "aws", "region": "ap-southeast-2"}, "s3.ap-southeast-2.amazonaws.com"),
+    ({"provider": "linode"}, "au-mel-1.linodeobjects.com"),
 ]
 
 
 @pytest.mark.parametrize(("storage", "target"), MEDIA, ids=["wasabi", "aws", "linode"])
-def test_media_behind_cloudflare_is_an_alias_of_the_bucket(storage, target):
+def test_media_behind_cloudflare_is_an_alias_of_storage_which_finds_the_bucket_by_that_name(storage, target):
     plan = plan_of(size="small", storage=storage, edge=CLOUDFLARE | {"media": "cloudflare"})
     media = [record for record in plan.dns.records if record.host == "files.social.example"]
     assert [(record.type, record.target.value, record.is_proxied) for record in media] == [("CNAME", target, True)]
+    assert plan.media.bucket == plan.media.host
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        ({"storage": {"bucket": "our-own-pictures"}}, ("storage", "bucket")),
+        ({"edge": CLOUDFLARE | {"media_domain": f"{'a' * 60}.social.example"}}, ("edge", "media_domain")),
+    ],
+)
+def test_bucket_that_cloudflare_could_not_find_is_refused(words, path):
+    edge = words.get("edge", CLOUDFLARE) | {"media": "cloudflare"}
+
+    with pytest.raises(SpecError) as told:
+        plan_of(size="small", **(words | {"edge": edge}))
+
+    assert [problem.path for problem in told.value.problems] == [path]
 
 
 ELSEWHERE = {"username": "admin", "email": "admin@elsewhere.example"}
@@ -207,3 +225,31 @@ def test_reports_go_only_to_a_reader_inside_the_zone():
         plan = plan_of(size="small", mail=RELAY, **({"owner": owner} if owner else {}))
         dmarc = next(record for record in plan.dns.records if record.name == "mail-dmarc")
         assert dmarc.target.value == f"v=DMARC1; p=quarantine{expected}"
+
+
+@pytest.mark.parametrize(
+    ("words", "hosts", "why"),
+    [
+        ({}, {"social.example"}, "the media host lies under the web site"),
+        (
+            {"edge": {"media_domain": "media.example", "dns": "manual"}},
+            {"social.example"},
+            "another zone is somebody else's",
+        ),
+        (
+            {
+                "domain": "example.org",
+                "web_domain": "social.example.org",
+                "edge": {"streaming_domain": "stream.example.org", "media_domain": "files.example.org"},
+            },
+            {"social.example.org", "stream.example.org", "files.example.org"},
+            "the bare domain is left alone, for it would bind every web site under it",
+        ),
+        ({"edge": {"dns": "cloudflare", "proxied": True}}, set(), "Cloudflare writes its own"),
+    ],
+)
+def test_each_name_says_who_may_issue_its_certificate(words, hosts, why):
+    records = [record for record in plan_of(size="small", **words).dns.records if record.type == "CAA"]
+
+    assert {record.host for record in records} == hosts, why
+    assert len({record.name for record in records}) == len(records)

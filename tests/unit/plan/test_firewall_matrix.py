@@ -40,8 +40,8 @@ monitoring public   22         administrators
 """
 
 LARGE_INSIDE = """
-web        private  80         web nodes
 web        private  22         the jump node
+web        private  8480       web
 web        private  9113       monitoring
 web        private  9394       monitoring
 web        private  4000       monitoring

@@ -33,8 +33,7 @@ PLAIN = {
     "BalancerPlan.ports": "80 and 443",
     "DnsRecord.ttl_seconds": "one for all records",
     "DnsRecord.priority": "there is one mail exchanger only",
-    "MastodonPlan.session_limit": "passed on as said",
-    "MastodonPlan.preview_card_retention_days": "passed on as said",
+    "Parameter.value": "a status code, or what CloudflarePlan or the catalog has decided",
 }
 """Plain numbers of the plan that need no reason, with the reason for that."""
 
@@ -64,7 +63,8 @@ def test_no_plain_number_is_excused_for_nothing():
     found = {
         name
         for size in Tier
-        for name in plain_numbers(plan_of(size=size, mail={"provider": "ses", "region": "us-east-1"}))
+        for edge in ({"dns": "linode"}, {"dns": "cloudflare", "media": "cloudflare"})
+        for name in plain_numbers(plan_of(size=size, mail={"provider": "ses", "region": "us-east-1"}, edge=edge))
     }
     assert set(PLAIN) == found
 
@@ -161,7 +161,14 @@ RELAY = {"provider": "smtp", "host": "smtp.relay.example", "username": "social"}
         ({"network": {"mode": "vlan"}}, {"network.mode"}),
         ({"redis": {"volume_gib": 20}}, {"volumes.data-redis.size"}),
         ({"backups": {"retention_days": 14}}, {"backups.retention_days"}),
-        ({"mastodon": {"remote_media_retention_days": 14}}, {"media.remote_retention_days"}),
+        (
+            {"mastodon": {"remote_media_retention_days": 14}},
+            {
+                "media.remote_retention_days",
+                "mastodon.maintenance.tasks.media.days",
+                "mastodon.maintenance.tasks.profiles.days",
+            },
+        ),
         ({"mastodon": {"version": "v4.7.4"}}, {"mastodon.version"}),
         ({"mail": RELAY | {"port": 2525}}, {"mail.port"}),
         ({"mail": RELAY}, set()),

@@ -20,11 +20,17 @@ CLOUDFLARE = ip_address("104.16.0.1")
 BALANCER_WITHOUT_VPC = ip_address("192.168.255.9")
 
 
-def running(node):
+def shares_a_certificate(plan):
+    """Whether one web node gets a certificate for others: Cloudflare gives each its own."""
+    return len(plan.holders(Role.WEB)) > 1 and not plan.spec.edge.proxied
+
+
+def running(plan, node):
     """Ports that something on the node listens on, from the node's own plan."""
     ports = {22, 9100}
     if node.web:
         ports |= {80, 443, 3000, 9113}
+        ports |= {8480} if shares_a_certificate(plan) and node.group == plan.node(plan.tls.acme_node).group else set()
         ports |= {9394} if any(line.name == "puma-metrics" for line in node.memory.lines) else set()
     if node.streaming:
         ports |= set(node.streaming.ports)
@@ -36,7 +42,7 @@ def running(node):
     if Role.REDIS in node.roles:
         ports |= {6379, 6380, 9121, 9122}
     if Role.MONITORING in node.roles:
-        ports |= {9090, 9093}
+        ports |= {9090, 9093, 9115}
     return ports
 
 
@@ -67,13 +73,13 @@ def needed(plan, client, server):
         ports |= {6380}
     if Role.WEB in client.roles and Role.STREAMING not in client.roles and server.streaming:
         ports |= set(server.streaming.ports)
-    if Role.WEB in client.roles and server.group == plan.node(plan.tls.acme_node).group:
-        ports |= {80}
+    if Role.WEB in client.roles:
+        ports |= running(plan, server) & {8480}
     if client.name == plan.jump:
         ports |= {22}
     if Role.MONITORING in client.roles:
-        ports |= running(server) & {9100, 9113, 9187, 9121, 9122, 9127, 9394}
-        ports |= {port for port in running(server) if port >= 9400}
+        ports |= running(plan, server) & {9100, 9113, 9187, 9121, 9122, 9127, 9394}
+        ports |= {port for port in running(plan, server) if port >= 9400}
         ports |= set(server.streaming.ports) if server.streaming else set()
     return ports
 
@@ -86,7 +92,7 @@ def test_a_node_reaches_exactly_what_it_needs_of_another(case):
         for server in plan.nodes:
             if client.name != server.name:
                 source = ip_address(client.address)
-                reached = {port for port in running(server) if is_open(plan, source, server, port, Side.PRIVATE)}
+                reached = {port for port in running(plan, server) if is_open(plan, source, server, port, Side.PRIVATE)}
                 assert reached == needed(plan, client, server), f"{client.name} to {server.name}"
 
 
@@ -116,7 +122,7 @@ def _edges(plan):
     edges = {
         port for rule in plan.firewall for end in (rule.first_port, rule.last_port) for port in (end - 1, end, end + 1)
     }
-    return edges | {port for node in plan.nodes for port in running(node)}
+    return edges | {port for node in plan.nodes for port in running(plan, node)}
 
 
 @LAW
@@ -132,7 +138,7 @@ def test_balancers_reach_every_web_node_and_nothing_else(case):
     source = ip_network(plan.network.balancer_cidr)[1] if is_vpc else BALANCER_WITHOUT_VPC
     side = Side.PRIVATE if is_vpc else Side.PUBLIC
     for node in plan.nodes:
-        reached = {port for port in running(node) if is_open(plan, source, node, port, side)}
+        reached = {port for port in running(plan, node) if is_open(plan, source, node, port, side)}
         # With SSH open to everyone, the shared private network is part of everyone.
         reached -= {22} if node.name == plan.jump and side is Side.PUBLIC else set()
         assert reached == ({80, 443} if node.name in web else set()), node.name
@@ -191,7 +197,7 @@ def test_listeners_are_what_runs(case):
     for group in plan.groups:
         listed = [one for one in plan.listeners if one.group == group.name]
         ports = {port for one in listed for port in range(one.first_port, one.last_port + 1)}
-        runs = [running(node) for node in plan.nodes if node.group == group.name]
+        runs = [running(plan, node) for node in plan.nodes if node.group == group.name]
         assert set().union(*runs) <= ports, group.name
         # A range is as wide as the fullest node needs; but whatever listens somewhere must begin to run somewhere.
         for one in listed:
@@ -216,12 +222,12 @@ def test_prometheus_reaches_all_that_it_asks(case):
     asked = {(target.node, target.port) for target in plan.monitoring.targets}
     for name, port in asked:
         node = plan.node(name)
-        assert port in running(node), (name, port)
+        assert port in running(plan, node), (name, port)
         if name != watcher.name:
             assert is_open(plan, ip_address(watcher.address), node, port, Side.PRIVATE), (name, port)
     for node in plan.nodes:
         exporters = {
-            port for port in running(node) if port in {9100, 9113, 9187, 9121, 9122, 9127, 9394} or port >= 9400
+            port for port in running(plan, node) if port in {9100, 9113, 9187, 9121, 9122, 9127, 9394} or port >= 9400
         }
         exporters |= set(node.streaming.ports) if node.streaming else set()
         assert {port for name, port in asked if name == node.name} == exporters, node.name

@@ -118,9 +118,9 @@ def test_parallel_settings_start_at_four_processors(vcpus, expected, why):
 
 WAL_BUFFERS = [
     (512, 32, "3 % of 512 KiB is 15; never less than 32"),
-    (1100, 33, "3 %, rounded down"),
-    (256 * MIB, 7864, "3 % of 256 MiB"),
-    (477_866, 14_335, "3 %, just below 14 MiB"),
+    (1400, 40, "3 % is 42, in whole blocks of 8 KiB"),
+    (256 * MIB, 7864, "3 % of 256 MiB is 983 blocks"),
+    (477_866, 14_328, "3 %, just below 14 MiB"),
     (477_900, 16_384, "14 MiB and more becomes 16"),
     (512 * MIB, 16_384, "15.36 MiB becomes 16"),
     (16 * GIB, 16_384, "never more than 16 MiB"),
@@ -200,3 +200,14 @@ def test_more_memory_never_means_a_smaller_setting(memory, vcpus, connections, d
 def test_a_shared_machine_counts_as_mixed(size, workload, why):
     found = plan_of(size=size).postgres.work_mem
     assert ("halved for a shared machine" in found.rule) == (workload == "mixed"), why
+
+
+@pytest.mark.parametrize(("database_gib", "expected"), [(5, "0.05"), (9, "0.05"), (10, "0.02"), (50, "0.01")])
+def test_the_larger_the_data_the_sooner_big_tables_are_vacuumed(database_gib, expected):
+    assert tuned(4 * GIB, database_gib=database_gib).big_tables.vacuum_scale_factor.value == Decimal(expected)
+
+
+def test_migrations_are_never_cut_off_and_the_app_is():
+    timeouts = tuned(4 * GIB).timeouts
+    assert timeouts.migrations_seconds.value == 0
+    assert timeouts.app_statement_seconds.value > timeouts.exporter_statement_seconds.value > 0

@@ -14,7 +14,7 @@ from mastodon_infra.plan.tuning.pgbouncer import pooler_place, tune_pgbouncer
 from mastodon_infra.plan.tuning.redis import tune_redis
 from mastodon_infra.plan.tuning.streaming import processes_needed, tune_streaming
 from mastodon_infra.plan.tuning.web import tune_web
-from tests.unit.plan.specs import plan_for, plan_of
+from tests.unit.plan.specs import plan_for
 
 GIB = 1024 * 1024
 REST = {"roles": ["sidekiq", "postgres", "redis", "monitoring"], "machine_type": "g6-standard-8"}
@@ -239,7 +239,7 @@ KERNEL = [
     ((Role.WEB,), 8192, 10, None, 4096, "half of the memory as swap, 4 GiB at most"),
     ((Role.SIDEKIQ,), 4096, 10, None, 2048, "half of the memory as swap"),
     ((Role.SIDEKIQ,), 1024, 10, None, 1024, "one GiB of swap at least"),
-    ((Role.POSTGRES,), 16384, 1, None, 512, "a database must not swap"),
+    ((Role.POSTGRES,), 16384, 1, 0, 512, "a database must not swap, and memory is not refused that nobody uses"),
     ((Role.REDIS,), 4096, 1, 1, 512, "Redis forks to save, which needs overcommitting"),
     (tuple(Role), 8192, 1, 1, 4096, "everything on one machine: careful with swap, but some for Ruby"),
 ]
@@ -254,8 +254,3 @@ def test_the_kernel_is_told_what_the_roles_need(row):
     assert found.get("vm.overcommit_memory") == overcommit, why
     assert tuning.swap_mib.value == swap, why
     assert found["net.core.somaxconn"] == 65535
-
-
-def test_overcommitting_is_left_alone_where_only_postgresql_lives():
-    node = plan_of(size="medium").node("postgres-1")
-    assert "vm.overcommit_memory" not in {one.name for one in node.kernel.sysctls}

@@ -8,7 +8,7 @@ from mastodon_infra.model.nodes import SidekiqUnitSpec
 from mastodon_infra.model.role import Queue
 from mastodon_infra.plan.tuning.sidekiq import (
     SHIPPED_WEIGHTS,
-    STOP_TIMEOUT,
+    STOP,
     asked_units,
     deal,
     derived_units,
@@ -143,4 +143,7 @@ def test_ingress_processes_are_bounded_by_processors(vcpus, most, why):
 
 
 def test_a_process_has_time_to_push_its_jobs_back():
-    assert STOP_TIMEOUT.value > 25, "Sidekiq itself waits 25 s for its threads"
+    assert STOP.give_back_seconds.value >= 25, "Sidekiq itself waits 25 s for its threads"
+    assert STOP.container_seconds.value > STOP.give_back_seconds.value, "podman kills after sidekiq is done"
+    limits = STOP.drain_seconds.value + STOP.container_seconds.value
+    assert STOP.unit_seconds.value > limits, "systemd kills after podman is done"

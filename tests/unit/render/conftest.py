@@ -1,7 +1,7 @@
 """Plans to render, and a node's tree of files to compare with its golden folder."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.plan.instance import plan_instance
 from mastodon_infra.plan.types import InstancePlan
 from mastodon_infra.render.bundle_types import NodeBundle
+from tests.unit.render.listing import listing
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPyZ4eY2PDXlZMg02s8Xn1X9BqIWaUXySPKOhSvL/gFX demo@social.example"
 MINIMUM: dict[str, Any] = {
@@ -68,7 +69,7 @@ def golden_tree(golden: Callable[[str, str], None]) -> Callable[[str, NodeBundle
     goldens = Path(__file__).parents[2] / "golden"
 
     def compare(folder: str, bundle: NodeBundle) -> None:
-        golden(f"{folder}/listing.txt", "".join(f"{line}\n" for line in _listing(bundle)))
+        golden(f"{folder}/listing.txt", "".join(f"{line}\n" for line in listing(bundle)))
         for file in bundle.files:
             golden(f"{folder}/files{file.path}", file.content)
         kept = {f"{folder}/files{file.path}" for file in bundle.files} | {f"{folder}/listing.txt"}
@@ -80,14 +81,3 @@ def golden_tree(golden: Callable[[str, str], None]) -> Callable[[str, NodeBundle
                     pytest.fail(f"{path.relative_to(goldens)} is no longer rendered; `make golden` removes it")
 
     return compare
-
-
-def _listing(bundle: NodeBundle) -> Iterator[str]:
-    yield f"packages: {' '.join(bundle.packages)}"
-    yield from (f"user: {user.name} in {' '.join(user.groups)}" for user in bundle.users)
-    yield from (f"unit: {unit.name} {unit.state}" for unit in bundle.units)
-    yield from (f"directory: {one.mode:04o} {one.owner}:{one.group} {one.path}" for one in bundle.directories)
-    for file in bundle.files:
-        kind = f"{file.part}, secret" if file.is_secret else str(file.part)
-        need = f"{file.needs.action} {file.needs.unit}".strip()
-        yield f"file: {file.mode:04o} {file.owner}:{file.group} {file.path} ({kind}; a change needs {need})"

@@ -68,7 +68,7 @@ def test_streaming_gets_no_secret_but_its_logins(planned):
     settings = environment_of(planned("medium"), "web-1", "streaming")
     assert set(settings) == {
         "BIND", "DB_HOST", "DB_NAME", "DB_PASS", "DB_POOL", "DB_PORT", "DB_SSLMODE", "DB_USER", "NODE_ENV",
-        "NODE_EXTRA_CA_CERTS", "REDIS_HOST", "REDIS_PASSWORD", "REDIS_PORT",
+        "NODE_EXTRA_CA_CERTS", "REDIS_HOST", "REDIS_PASSWORD", "REDIS_PORT", "REDIS_USER",
     }  # fmt: skip
 
 
@@ -98,3 +98,33 @@ def test_wasabi_gets_what_large_uploads_need_there(planned):
     web = environment_of(planned("sydney"), "web-1", "web")
     assert web["S3_FORCE_SINGLE_REQUEST"] == "true"
     assert web["S3_MULTIPART_THRESHOLD"] == "52428800"
+
+
+def test_without_mail_nothing_is_tried_again_and_again(planned):
+    """A mail that cannot leave would fill the retries; with a relay, nothing is said about the way."""
+    for mail, way in (("none", "file"), ({"provider": "ses", "region": "us-east-1"}, None)):
+        plan = planned(mail=mail)
+        for kind in ("web", "sidekiq", "tasks"):
+            said = environment_of(plan, plan.leader, kind)
+            assert said.get("SMTP_DELIVERY_METHOD") == way
+            assert ("SMTP_SERVER" in said) == (way is None)
+
+
+def test_uploads_wait_and_retry_as_planned(plan):
+    said = environment_of(plan, plan.leader, "web")
+    uploads = plan.mastodon.uploads
+    assert said["S3_READ_TIMEOUT"] == str(uploads.read_timeout_seconds.value)
+    assert int(said["S3_RETRY_LIMIT"]) <= 3, "the documentation's most"
+    is_wasabi = plan.media.provider == "wasabi"
+    assert said.get("S3_MULTIPART_THRESHOLD") == ("52428800" if is_wasabi else None)
+    assert said.get("S3_FORCE_SINGLE_REQUEST") == ("true" if is_wasabi else None)
+
+
+def test_every_process_says_its_name_to_both_stores(plan):
+    for node in plan.nodes:
+        for file in bundle(plan, node, Wiring.placeholder(plan)).files:
+            if file.path.startswith("/etc/mastodon/") and file.path.endswith(".env"):
+                said = dict(line.split("=", 1) for line in file.content.splitlines())
+                users = {value for name, value in said.items() if name.endswith("REDIS_USER")}
+                assert users == {"mastodon"}, file.path
+                assert ("CACHE_REDIS_USER" in said) == ("streaming" not in file.path)

@@ -1,5 +1,6 @@
 import gzip
 import io
+import re
 import tarfile
 from dataclasses import replace
 from typing import Any
@@ -83,7 +84,8 @@ def test_a_payload_is_known_without_any_secret(planned):
     needed = payload_of(plan, node)
     assert needed is not None
     assert data.payload == needed
-    assert "<<" not in gzip.decompress(needed.content).decode()
+    content = gzip.decompress(needed.content).decode()
+    assert not re.findall(r"<<[\w -]+>>", content)
 
 
 def test_without_a_key_a_payload_cannot_be_fetched(planned):

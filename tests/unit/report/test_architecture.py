@@ -42,7 +42,7 @@ CASES: dict[str, dict[str, Any]] = {
     "100,000": {"expected_monthly_active_users": 100_000},
     "own placement": {"expected_monthly_active_users": 4_000, "nodes": OWN_PLACEMENT},
     "long names": {"size": "large", "domain": LONG, "region": "us-iad-2", "storage": WASABI, "mail": RELAY},
-    "too small": {"size": "large", "nodes": {"web": {"count": 2}}, "postgres": {"volume_gib": 20}},
+    "too small": {"size": "large", "nodes": {"web": {"count": 2}}, "postgres": {"volume_gib": 40}},
     "trial": {
         "size": "small",
         "disposable": True,

@@ -1,0 +1,1 @@
+"""What each provider knows: one row per kind of resource that ``resources`` creates."""

@@ -1,0 +1,44 @@
+"""Stacks that are up already. Making one takes the engine some seconds, so tests work on copies of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mastodon_infra.rehearsal.local_cloud import ENGINE
+from tests.engine.rehearsed import Rehearsed
+
+HERE = Path(__file__).parent
+IS_THERE = (ENGINE / "pulumi").exists()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without an engine nothing here runs: one clear line says so, and on a build server that is a failure."""
+    for item in items:
+        if HERE in Path(item.path).parents:
+            item.add_marker(pytest.mark.engine)
+            if not IS_THERE and not os.environ.get("CI"):
+                item.add_marker(pytest.mark.skip(reason="the real engine did not run: there is none; make engine"))
+
+
+@pytest.fixture(scope="session")
+def up_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Rehearsed]:
+    """A stack of a size, deployed once in this run of the tests. Not to be changed: copy it."""
+    made: dict[str, Rehearsed] = {}
+
+    def stack_of(size: str) -> Rehearsed:
+        if size not in made:
+            made[size] = Rehearsed.new(tmp_path_factory.mktemp(size) / "rehearsal", {"size": size})
+            made[size].up()
+        return made[size]
+
+    return stack_of
+
+
+@pytest.fixture
+def copy_of(up_once: Callable[[str], Rehearsed], tmp_path: Path) -> Callable[[str], Rehearsed]:
+    """A stack of a size that is up, for this test alone."""
+    return lambda size: up_once(size).copy(tmp_path / "rehearsal")

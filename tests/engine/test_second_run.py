@@ -1,0 +1,52 @@
+"""What was deployed needs nothing more: previews and refreshes after it are empty."""
+
+import json
+
+import pytest
+
+SIZES = ("solo", "medium", "large")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_second_preview_is_empty(size, up_once):
+    assert up_once(size).preview() == {}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_refresh_finds_nothing_changed(size, copy_of):
+    stack = copy_of(size)
+
+    stack.say("refresh", "--yes", "--expect-no-changes", "--suppress-progress")
+
+    assert stack.preview() == {}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_everything_in_the_state_exists_once(size, up_once):
+    stack = up_once(size)
+    machines = [name for kind, name in stack.names() if kind == "Instance"]
+
+    labels = [thing.inputs["label"] for thing in stack.world.all("linode:index/instance:Instance")]
+
+    assert len(labels) == len(set(labels)) == len(machines) > 0
+
+
+def test_state_can_be_taken_out_and_put_back(copy_of, tmp_path):
+    stack = copy_of("solo")
+    stack.say("stack", "export", "--file", str(tmp_path / "state.json"))
+    before = stack.names()
+
+    stack.say("stack", "import", "--file", str(tmp_path / "state.json"))
+
+    assert stack.names() == before
+    assert stack.preview() == {}
+
+
+def test_outputs_tell_addresses_that_exist(up_once):
+    stack = up_once("solo")
+    outputs = json.loads(stack.say("stack", "output", "--json"))
+
+    public = {thing.outputs["ipv4s"][0] for thing in stack.world.all("linode:index/instance:Instance")}
+
+    assert set(outputs["nodeAddresses"].values()) == public
+    assert outputs["wiring"] == "[secret]"

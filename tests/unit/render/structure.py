@@ -1,0 +1,69 @@
+"""The bones of an artefact: what its reader would find in it, without the values."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from mastodon_infra.render.bundle_types import BundleFile
+
+UNIT = re.compile(r".*\.(service|timer|target|mount|socket|path|slice|container|conf)")
+UNIT_FOLDERS = ("/etc/systemd/", "/etc/containers/")
+SETTINGS = re.compile(r"/etc/default/.*|.*\.env")
+
+
+def parsed(text: str) -> Any:
+    """A YAML document as any reader of version 1.2 takes it, without tags that make objects."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def structure(file: BundleFile) -> list[str]:
+    """Keys, sections and names in their order; for other languages the number of words, brackets and lines."""
+    if file.path.endswith((".yml", ".yaml")):
+        return list(keys(parsed(file.content)))
+    if file.path.startswith(UNIT_FOLDERS) and UNIT.fullmatch(file.path):
+        return list(unit_keys(file.content))
+    if SETTINGS.fullmatch(file.path):
+        return [line.partition("=")[0] for line in plain_lines(file.content)]
+    if "/authorized_keys.d/" in file.path:
+        return [" ".join(line.split(" ")[:2]) for line in plain_lines(file.content)]
+    if file.content.startswith("#!"):
+        return [str(len(shlex.split(line))) for line in script_lines(file.content)]
+    return [f"{len(line.split())} {''.join(re.findall('[][{}();]', line))}" for line in plain_lines(file.content)]
+
+
+def keys(value: Any, path: str = "") -> Iterator[str]:
+    """Every key and every place of a list; the type stands for the value."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from keys(member, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from keys(member, f"{path}[{index}]")
+    else:
+        yield f"{path}: {type(value).__name__}"
+
+
+def unit_keys(text: str) -> Iterator[str]:
+    """Sections and keys as systemd takes them; a line that ends in a backslash goes on."""
+    for line in plain_lines(text.replace("\\\n", " ")):
+        yield line if line.startswith("[") else line.partition("=")[0]
+
+
+def plain_lines(text: str) -> list[str]:
+    """Lines that are neither empty nor a comment. Only a line feed ends one."""
+    return [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith(("#", ";", "--"))]
+
+
+def script_lines(text: str) -> Iterator[str]:
+    """Lines of a script that are whole for themselves: those inside a text of several lines are left out."""
+    for line in plain_lines(text):
+        try:
+            shlex.split(line)
+        except ValueError:
+            continue
+        yield line
