@@ -18,6 +18,7 @@ class Role(StrEnum):
     POSTGRES = "postgres"
     REDIS = "redis"
     MONITORING = "monitoring"
+    ONION = "onion"
 
 
 SINGLE_ROLES = frozenset({Role.POSTGRES, Role.REDIS, Role.MONITORING})

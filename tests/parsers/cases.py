@@ -46,7 +46,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "size": "small",
         "disposable": True,
         "nodes": {
-            "front": {"roles": ["web"], "count": 2, "machine_type": "g6-standard-2"},
+            "front": {"roles": ["web"], "also": ["onion"], "count": 2, "machine_type": "g6-standard-2"},
             "live": {"roles": ["streaming"]},
             "back": {"roles": ["sidekiq", "postgres", "redis", "monitoring"], "machine_type": "g6-standard-6"},
         },

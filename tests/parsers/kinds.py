@@ -12,6 +12,7 @@ from tests.parsers import samples
 from tests.parsers.checks import (
     backups,
     monitoring,
+    onion,
     packages,
     postgres,
     services,
@@ -193,6 +194,13 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "page", (r"/usr/share/mastodon-infra/.*\.html",), "Python's html.parser", web.html, _for("</style>", "</stile>")
+    ),
+    Kind(
+        "Tor's settings",
+        ("/etc/tor/.*",),
+        "tor --verify-config, and tor, started off the network",
+        onion.torrc,
+        _for("^SocksPort", "SocksPorts"),
     ),
     # Databases
     Kind(

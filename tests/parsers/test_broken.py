@@ -12,6 +12,7 @@ from tests.parsers.machine import Refused
 from tests.parsers.places import files_of
 
 PLACES = (
+    Place("placed", "front-1"),
     *(Place("medium", node) for node in ("web-1", "sidekiq-1", "postgres-1", "redis-1", "monitoring-1")),
 )
 """Nodes that have every kind between them."""
