@@ -114,6 +114,13 @@ def _data_notes(spec: InstanceSpec, nodes: tuple[NodePlan, ...]) -> Iterator[Not
         "There is one PostgreSQL and one Redis: when their machine is down, so is the instance. "
         "Data survives on volumes and in backups.",
     )
+    if not spec.alerts.heartbeat_host and not spec.disposable:
+        yield Note(
+            "alerts-no-heartbeat",
+            Level.ADVICE,
+            "When the monitoring machine itself dies, nobody is told.",
+            "set alerts.heartbeat_host to a service that calls you when a heartbeat stays away",
+        )
     if len(nodes) == 1:
         yield Note(
             "one-machine",

@@ -56,6 +56,7 @@ def alert_groups(
     measured = tuple(node for node in nodes if any(line.name == "puma-metrics" for line in node.memory.lines))
     processes = sum(node.streaming.processes.value for node in nodes if node.streaming)
     queues = tuple(dict.fromkeys(queue for unit in units for queue, _ in unit.queues))
+    alarm = min((node.memory.limit("sidekiq").alarm for node in nodes if node.sidekiq), key=lambda one: one.value)
     poolers = tuple(node.pgbouncer for node in nodes if node.pgbouncer)
     has_mail_or_webhook = spec.mail != "none" or bool(spec.alerts.webhook_host)
     groups = (
@@ -63,7 +64,7 @@ def alert_groups(
         AlertGroup("probes", tuple(probe_alerts())),
         AlertGroup("web", (*nginx_alerts(), *web_alerts(measured))),
         AlertGroup("streaming", tuple(streaming_alerts(processes))),
-        AlertGroup("sidekiq", tuple(sidekiq_alerts(queues))),
+        AlertGroup("sidekiq", tuple(sidekiq_alerts(queues, alarm))),
         AlertGroup("postgres", tuple(postgres_alerts(postgres))),
         AlertGroup("pgbouncer", tuple(pooler_alerts(poolers))),
         AlertGroup("redis", tuple(redis_alerts(redis.queue))),

@@ -14,13 +14,12 @@ from mastodon_infra.model.role import Queue
 from mastodon_infra.plan.alerts_machines import CERTIFICATE, DOWN, NEVER
 from mastodon_infra.plan.alerts_types import Alert, Severity
 from mastodon_infra.plan.decided import Decided
-from mastodon_infra.plan.tuning import sidekiq, streaming
+from mastodon_infra.plan.tuning import streaming
 from mastodon_infra.plan.types import NodePlan
 from mastodon_infra.units import ceil_div
 
 FREE_THREADS_PERCENT = 20
 FULL_PERCENT = 80
-RSS_PERCENT = 90
 SCHEDULER_SILENCE = "15m"
 
 QUEUE_SECONDS = {
@@ -198,8 +197,8 @@ def streaming_alerts(processes: int) -> Iterator[Alert]:
     )
 
 
-def sidekiq_alerts(queues: tuple[Queue, ...]) -> Iterator[Alert]:
-    """The queues that somebody works, and those who work them."""
+def sidekiq_alerts(queues: tuple[Queue, ...], alarm: Decided[int]) -> Iterator[Alert]:
+    """The queues that somebody works, and those who work them. ``alarm``: memory of one process, MiB."""
     yield Alert(
         "sidekiq-down",
         'up{job="sidekiq"}',
@@ -226,7 +225,7 @@ def sidekiq_alerts(queues: tuple[Queue, ...]) -> Iterator[Alert]:
         "Scheduled posts, trends and cleaning stand still.",
         "scheduler-silent",
     )
-    yield from _worker_alerts()
+    yield from _worker_alerts(alarm)
 
 
 def _queue_alert(queue: Queue, seconds: int, *, is_stuck: bool, impact: str) -> Alert:
@@ -243,7 +242,7 @@ def _queue_alert(queue: Queue, seconds: int, *, is_stuck: bool, impact: str) -> 
     )
 
 
-def _worker_alerts() -> Iterator[Alert]:
+def _worker_alerts(alarm: Decided[int]) -> Iterator[Alert]:
     ratio = "100 * sum(increase(mastodon_sidekiq_dead_jobs_total[1h])) / sum(increase(mastodon_sidekiq_jobs_total[1h]))"
     for name, percent, severity in (
         ("jobs-dying", 1, Severity.WARNING),
@@ -265,11 +264,11 @@ def _worker_alerts() -> Iterator[Alert]:
         'max by (node, process) (mastodon_rss{job="sidekiq"})',
         ">",
         Decided(
-            sidekiq.PROCESS_MIB * 1024 * 1024 * RSS_PERCENT // 100,
-            "nine tenths of what a process may use before it is killed",
-            JUDGEMENT,
+            alarm.value * 1024 * 1024,
+            "where a process' limit of memory warns, on the machine that warns first",
+            alarm.source,
             "bytes",
-            (("memory of a process", f"{sidekiq.PROCESS_MIB} MiB"),),
+            (("alarm", f"{alarm.value} MiB"),),
         ),
         "10m",
         Severity.WARNING,
