@@ -11,11 +11,12 @@ CHECKS := \
 	lint    '$(BIN)/ruff check --quiet .' \
 	shell   'scripts/check-shell' \
 	yaml    '$(BIN)/yamllint --strict .' \
+	actions 'scripts/actionlint' \
 	floors  '$(BIN)/lint-imports' \
 	types   '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-up engine test check format golden schema bench sizes lock clean
+.PHONY: help demo demo-up engine test check format golden schema kinds bench sizes lock clean
 
 help: ## Lists these words.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +36,7 @@ test: ## Runs all checks and all tests. ARGS='-k postgres' chooses tests.
 	@scripts/timed install 'scripts/bootstrap dev' $(CHECKS) \
 		engine 'scripts/engine || [ -z "$$CI" ]' tests '$(BIN)/pytest -n $(WORKERS) $(ARGS)'
 
-check: ## Runs the checks alone: format, lint, shell, YAML, floors, types.
+check: ## Runs the checks alone: format, lint, shell, YAML, workflows, floors, types.
 	@scripts/timed install 'scripts/bootstrap dev' $(CHECKS)
 
 format: ## Formats the Python code and sorts its imports.
@@ -52,9 +53,15 @@ schema: ## Rewrites the JSON Schema of the stack file and the generated referenc
 	@scripts/bootstrap
 	@$(BIN)/mastodon-infra schema --write
 
-bench: ## Measures the command line's start and the planner's growth.
+kinds: ## Runs the engine's tests, and shows which kinds of resources they made, changed, replaced and deleted.
+	@scripts/bootstrap dev
+	@scripts/engine
+	@$(BIN)/pytest -n $(WORKERS) -p tests.engine.exercised tests/engine $(ARGS)
+
+bench: ## Measures the command line's start, the planner's growth and the real engine's previews.
 	@scripts/bootstrap
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+	@$(BIN)/python benchmarks/engine.py $(ARGS)
 
 sizes: ## Shows how large each machine's user data is, for every size, and what needs a payload object.
 	@scripts/bootstrap

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,12 +21,12 @@ SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWF
 LARGEST_GROUP = 250
 
 
-def wall_seconds(arguments: list[str], *, runs: int) -> float:
+def wall_seconds(arguments: list[str], *, runs: int, environment: Mapping[str, str] | None = None) -> float:
     """The median wall time of a command over several runs, after one that warms the caches."""
     times = []
     for run in range(runs + 1):
         begin = time.perf_counter()
-        done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(f"{' '.join(arguments)} exits with {done.returncode}:\n{done.stderr or done.stdout}")
         if run:
@@ -36,7 +37,7 @@ def wall_seconds(arguments: list[str], *, runs: int) -> float:
 def row(label: str, seconds: float, against: tuple[str, float] | None = None) -> None:
     """Print one measurement, and its ratio to another one."""
     ratio = f"   {seconds / against[1]:5.2f} x {against[0]}" if against else ""
-    print(f"{label:<34}{seconds * 1000:9.0f} ms{ratio}")
+    print(f"{label:<40}{seconds * 1000:9.0f} ms{ratio}")
 
 
 def main() -> None:

@@ -3,10 +3,10 @@
 
     scripts/pr_comment.py FILE
 
-Which pull request: the open one whose newest commit is HEAD_SHA. GITHUB_API_URL, GITHUB_REPOSITORY and GITHUB_TOKEN say
-where it is and who asks.
-The file comes from a job that ran somebody's branch, so it is only ever sent as text. Standard library only: it runs
-with a token that may write, and nothing else should.
+Which pull request: the open one of HEAD_BRANCH in HEAD_REPOSITORY (owner/name) whose newest commit is HEAD_SHA.
+GITHUB_API_URL, GITHUB_REPOSITORY and GITHUB_TOKEN say where it is and who asks.
+The file comes from a job that ran somebody's branch, so it is only ever sent as text, and of a fork's text it is said
+that a fork's code wrote it. Standard library only: it runs with a token that may write, and nothing else should.
 """
 
 import json
@@ -23,6 +23,7 @@ LONGEST = 65_000
 PAGES = 10
 PER_PAGE = 100
 SECONDS = 30
+OF_A_FORK = "\n<sub>A fork's own code wrote this text: read the change itself as well.</sub>\n"
 
 
 class RefusedError(Exception):
@@ -55,8 +56,10 @@ def put(text: str) -> str:
     number = pull_request()
     if number is None:
         return "no open pull request has this commit as its newest: nothing to say"
+    if os.environ["HEAD_REPOSITORY"] != os.environ["GITHUB_REPOSITORY"]:
+        text += OF_A_FORK
     for comment in pages(f"issues/{number}/comments"):
-        if comment["body"].startswith(marker) and comment["user"]["type"] == "Bot":
+        if (comment["body"] or "").startswith(marker) and (comment["user"] or {}).get("type") == "Bot":
             ask("PATCH", f"issues/comments/{comment['id']}", {"body": text})
             return f"edited the comment below #{number}"
     ask("POST", f"issues/{number}/comments", {"body": text})
@@ -64,18 +67,22 @@ def put(text: str) -> str:
 
 
 def pull_request() -> int | None:
-    """The open pull request whose newest commit it is; asked of GitHub, never of the job that made the file."""
-    commit = os.environ["HEAD_SHA"]
-    for found in pages(f"commits/{urllib.parse.quote(commit, safe='')}/pulls"):
-        if found["state"] == "open" and found["head"]["sha"] == commit:
+    """The open pull request whose newest commit it is; asked of GitHub, never of the job that made the file.
+
+    By its branch: a commit of a fork is not known to the repository as part of any pull request.
+    """
+    owner = os.environ["HEAD_REPOSITORY"].partition("/")[0]
+    for found in pages("pulls", state="open", head=f"{owner}:{os.environ['HEAD_BRANCH']}"):
+        if found["state"] == "open" and found["head"]["sha"] == os.environ["HEAD_SHA"]:
             return int(found["number"])
     return None
 
 
-def pages(path: str) -> Iterator[Any]:
+def pages(path: str, **query: str) -> Iterator[Any]:
     """Every row of a list, page by page."""
     for page in range(1, PAGES + 1):
-        rows = ask("GET", f"{path}?per_page={PER_PAGE}&page={page}")
+        words = urllib.parse.urlencode({**query, "per_page": PER_PAGE, "page": page})
+        rows = ask("GET", f"{path}?{words}")
         yield from rows
         if len(rows) < PER_PAGE:
             return

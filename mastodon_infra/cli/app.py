@@ -17,16 +17,22 @@ from mastodon_infra.cli import console
 from mastodon_infra.cli.check import check
 from mastodon_infra.cli.cost import cost
 from mastodon_infra.cli.demo import demo
+from mastodon_infra.cli.destroy import destroy
 from mastodon_infra.cli.diff import diff
+from mastodon_infra.cli.escrow import escrow
 from mastodon_infra.cli.explain import explain
 from mastodon_infra.cli.facts import facts
 from mastodon_infra.cli.new import new
 from mastodon_infra.cli.plan import plan
+from mastodon_infra.cli.preflight import preflight
 from mastodon_infra.cli.preview import preview
+from mastodon_infra.cli.refresh import refresh
 from mastodon_infra.cli.render import render
 from mastodon_infra.cli.schema import schema
+from mastodon_infra.cli.secrets import secrets
 from mastodon_infra.cli.snapshot import pull_request, snapshot
 from mastodon_infra.cli.tiers import tiers
+from mastodon_infra.cli.up import up
 from mastodon_infra.errors import MastodonInfraError, Problem
 
 PROGRAM = "mastodon-infra"
@@ -80,6 +86,11 @@ for verb, summary in (
     (cost, "Show what it costs a month."),
     (render, "Write the files of every machine."),
     (preview, "Show what would be made at the cloud."),
+    (up, "Deploy a stack, after a preview."),
+    (refresh, "Write down what the clouds say."),
+    (destroy, "Take a stack away again."),
+    (preflight, "Check tokens, region, zone, state."),
+    (escrow, "Keep the life-long keys in a file."),
     (diff, "Show what a change changes."),
     (snapshot, "Keep what stacks are now, to compare."),
     (pull_request, "Say what a change does, as a comment."),
@@ -89,6 +100,7 @@ for verb, summary in (
     (demo, "Take the shipped stack through it all."),
 ):
     app.command(short_help=summary)(verb)
+app.add_typer(secrets, name="secrets", short_help="List secrets, and adopt them.")
 
 
 def main() -> None:

@@ -1,18 +1,19 @@
-"""``preview``: what would be made at the cloud, without asking it."""
+"""``preview``: what would be made at the cloud, against the real state or without asking anybody."""
 
 # ruff: noqa: PLC0415  # a verb imports what it needs when it runs, so that the others start quickly
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mastodon_infra.cli import console
 from mastodon_infra.cli.layout import Page, counted
-from mastodon_infra.cli.stacks import JsonOption, MauOption, StackArgument, StacksDirOption, stack_name
-from mastodon_infra.errors import ToolError
+from mastodon_infra.cli.stacks import JsonOption, MauOption, StackArgument, StacksDirOption
+from mastodon_infra.errors import SpecError
 
 if TYPE_CHECKING:
     from mastodon_infra.plan.types import InstancePlan
@@ -34,22 +35,36 @@ def preview(
 ) -> None:
     """Show what would be made at the cloud: what, why, and for how much.
 
+    Against the real state; --offline shows everything that a first deployment would make, and needs no account.
+
     Example: mastodon-infra preview demo --offline
     """
     from mastodon_infra.cli.stacks import load, resized
 
     if not offline:
-        raise ToolError(
-            "a preview against the real state needs Pulumi's engine and an account",
-            hint=f"without either: mastodon-infra preview {stack} --offline; with both: "
-            f"pulumi preview -s {stack_name(stack)}",
-        )
+        _real(stack, stacks_dir, mau=mau, as_json=as_json)
+        return
     plan = load(stack, stacks_dir, changes=resized(mau)).plan
     records = recorded(plan)
     if as_json:
         console.say_json(preview_data(plan, records))
     else:
         console.say(preview_text(plan, records, width=console.width(), is_plain=console.is_plain()))
+
+
+def _real(stack: str, stacks_dir: Path | None, *, mau: int | None, as_json: bool) -> None:
+    """What ``up`` would change, asked of the engine."""
+    from mastodon_infra.cli.engine_preview import data_of, page_of, previewed
+    from mastodon_infra.cli.engine_room import enter
+
+    if mau is not None:
+        raise SpecError("--mau belongs to --offline: the real preview takes the stack's file as it is", where="--mau")
+    room = enter(stack, stacks_dir)
+    found = previewed(room)
+    if as_json:
+        console.say_json(data_of(room, found))
+    else:
+        console.say(page_of(room, found))
 
 
 def recorded(plan: InstancePlan) -> Sequence[ResourceRecord]:

@@ -14,7 +14,7 @@ import typer
 
 from mastodon_infra.cli import console
 from mastodon_infra.cli.stacks import StacksDirOption, complete_stack, known_stacks, load, stacks_folder
-from mastodon_infra.errors import MastodonInfraError, SpecError, StackFileError
+from mastodon_infra.errors import MastodonInfraError, SpecError
 
 if TYPE_CHECKING:
     from mastodon_infra.plan.types import InstancePlan
@@ -53,7 +53,7 @@ def snapshot(
             home.mkdir(parents=True)
             try:
                 plan = load(name, stacks_dir).plan
-            except (SpecError, StackFileError) as error:
+            except MastodonInfraError as error:
                 lines = [problem.message for problem in error.problems]
                 (home / PROBLEMS).write_text(json.dumps(lines), encoding="utf-8")
                 continue
@@ -71,7 +71,9 @@ def pull_request(
     engine: Annotated[
         Path | None,
         typer.Option(
-            "--engine", metavar="DIR", help="STACK.json of `pulumi preview --json` for stacks with a real state."
+            "--engine",
+            metavar="DIR",
+            help="STACK.json of `pulumi preview --json` for stacks with a real state; STACK.events if refused.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it here; else print it.")] = None,
@@ -136,6 +138,7 @@ def _report(name: str, home: Path, engine: Path | None, stacks_dir: Path | None,
         usd_after=_price(new),
         resources=resources,
         machines=tuple(_machines(home / MACHINES, plan)),
+        violations=_violations(engine / f"{name}.events") if engine else (),
         notes=tuple((note["level"], note["text"]) for note in new["why"] if note["name"] not in known and old),
     )
 
@@ -207,6 +210,13 @@ def _engine_changes(steps: Sequence[Mapping[str, Any]]) -> Iterator[ResourceChan
             name = str(step["urn"]).rpartition("::")[2]
             differs = tuple(sorted(step.get("replaceReasons") or step.get("diffReasons") or ()))
             yield ResourceChange(operations[step["op"]], short_type(kind), name, held, differs)
+
+
+def _violations(events: Path) -> tuple[str, ...]:
+    """What policies refuse, out of the engine's events, one on each line; nothing where there are none."""
+    lines = events.read_text(encoding="utf-8").splitlines() if events.is_file() else []
+    told = (json.loads(line).get("policyEvent", {}) for line in lines if line.startswith("{"))
+    return tuple(dict.fromkeys(one["message"] for one in told if one.get("enforcementLevel") == "mandatory"))
 
 
 def _machines(kept: Path, plan: InstancePlan) -> Iterator[MachineChange]:

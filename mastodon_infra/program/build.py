@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass
 
 import pulumi
 
+from mastodon_infra.cost.estimate import estimate
 from mastodon_infra.model.services import DnsProvider
+from mastodon_infra.plan.instance import plan_instance
 from mastodon_infra.plan.types import InstancePlan, NodePlan
 from mastodon_infra.program import outputs
-from mastodon_infra.program.config import StackSecrets
+from mastodon_infra.program.config import StackSecrets, read_secrets, read_spec
 from mastodon_infra.render.bundle import bundle
 from mastodon_infra.render.fingerprints import fingerprints
 from mastodon_infra.render.user_data import payload_of, user_data
@@ -37,6 +39,7 @@ class Exports:
     is_disposable: bool
     bundle_digests: pulumi.Output[dict[str, str]]
     key_fingerprints: pulumi.Output[dict[str, str]]
+    monthly_usd: str
     next_commands: tuple[pulumi.Input[str], ...]
     wiring: pulumi.Output[str]
 
@@ -59,6 +62,12 @@ def build(plan: InstancePlan, secrets: StackSecrets, *, first_boot: FirstBoot | 
         opts=pulumi.ResourceOptions(providers=[cloud]),
     )
     return _exports(plan, instance, handed, is_disposable=is_disposable)
+
+
+def deploy() -> None:
+    """The whole program: read the stack's config, plan, build, export."""
+    plan = plan_instance(read_spec())
+    export(build(plan, read_secrets(plan)))
 
 
 def rendered(plan: InstancePlan) -> FirstBoot:
@@ -85,6 +94,7 @@ def export(exports: Exports) -> None:
     pulumi.export(outputs.IS_DISPOSABLE, exports.is_disposable)
     pulumi.export(outputs.BUNDLE_DIGESTS, exports.bundle_digests)
     pulumi.export(outputs.KEY_FINGERPRINTS, exports.key_fingerprints)
+    pulumi.export(outputs.MONTHLY_USD, exports.monthly_usd)
     pulumi.export(outputs.NEXT_COMMANDS, list(exports.next_commands))
     pulumi.export(outputs.WIRING, exports.wiring)
 
@@ -104,6 +114,7 @@ def _exports(plan: InstancePlan, instance: MastodonInstance, handed: FirstBoot, 
             instance.wiring.apply(lambda wiring: {node.name: handed.digest(node, wiring) for node in plan.nodes})
         ),
         key_fingerprints=pulumi.Output.unsecret(instance.wiring.apply(fingerprints)),
+        monthly_usd=str(estimate(plan).total_usd_month),
         next_commands=_next_commands(plan, nodes[plan.jump]),
         wiring=pulumi.Output.secret(instance.wiring.apply(lambda wiring: json.dumps(asdict(wiring)))),
     )

@@ -22,6 +22,7 @@ DNS_TO_SET = "dnsToSet"
 IS_DISPOSABLE = "isDisposable"
 BUNDLE_DIGESTS = "bundleDigests"
 KEY_FINGERPRINTS = "keyFingerprints"
+MONTHLY_USD = "monthlyUsd"
 NEXT_COMMANDS = "nextCommands"
 WIRING = "wiring"
 
@@ -51,6 +52,7 @@ class StackOutputs:
         is_disposable: Whether destroying the stack destroys its data.
         bundle_digests: What each node should hold; a machine with another digest awaits convergence.
         key_fingerprints: Of each life-long key, for comparing with the escrow.
+        monthly_usd: What the deployed plan costs in a month; empty where an older program deployed it.
         next_commands: What to do now, line by line.
         wiring: Every secret that machines get; None where the outputs were read without secrets.
     """
@@ -66,6 +68,7 @@ class StackOutputs:
     key_fingerprints: Mapping[str, str]
     next_commands: tuple[str, ...]
     wiring: Wiring | None
+    monthly_usd: str = ""
 
     def __repr__(self) -> str:
         return f"StackOutputs({self.website!r}, nodes: {', '.join(self.node_addresses)})"
@@ -92,6 +95,7 @@ def read_outputs(outputs: Mapping[str, Any]) -> StackOutputs:
             key_fingerprints=dict(outputs[KEY_FINGERPRINTS]),
             next_commands=tuple(outputs[NEXT_COMMANDS]),
             wiring=None if wiring in {None, HIDDEN} else wiring_from(str(wiring)),
+            monthly_usd=str(outputs.get(MONTHLY_USD, "")),
         )
     except (KeyError, TypeError, ValueError) as error:
         # The error's own text could hold a value, and a value could be secret.

@@ -117,22 +117,26 @@ class World:
         self.folder.mkdir(parents=True, exist_ok=True)
         _write(self.folder / "faults.json", [asdict(fault) for fault in faults])
 
+    def faults(self) -> list[Fault]:
+        """Those that no call ran into yet."""
+        path = self.folder / "faults.json"
+        return [Fault(**one) for one in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
+
     def due_fault(self, operation: str, token: str) -> Fault | None:
         """Count a call; gives the fault that it runs into, which is then spent. Waits for as long as that says."""
-        path = self.folder / "faults.json"
-        if not path.is_file():
+        if not self.faults():
             return None
         with self.locked():
             left: list[Fault] = []
             due: Fault | None = None
-            for fault in (Fault(**one) for one in json.loads(path.read_text(encoding="utf-8"))):
+            for fault in self.faults():
                 if (fault.operation, fault.type) != (operation, token):
                     left.append(fault)
                 elif fault.nth > 1:
                     left.append(replace(fault, nth=fault.nth - 1))
                 else:
                     due = fault
-            _write(path, [asdict(fault) for fault in left])
+            self.plan_faults(*left)
         if due:
             time.sleep(due.seconds)
         return due

@@ -68,6 +68,7 @@ class StackReport:
         basis: What it was compared with, in words: the real state, or the program recorded offline.
         usd_before: Dollars a month before; None for a new stack, as ``usd_after`` is for one that goes.
         notes: Notes of the plan that were not there before: level and text.
+        violations: What policies refuse.
         refused: Why the stack cannot be planned; then nothing else is known.
     """
 
@@ -78,12 +79,15 @@ class StackReport:
     resources: tuple[ResourceChange, ...] = ()
     machines: tuple[MachineChange, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
+    violations: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
 
     @property
     def changes_nothing(self) -> bool:
         """Whether cloud, machines and price stay as they are."""
-        return not (self.resources or self.machines or self.refused or self.usd_before != self.usd_after)
+        return not (
+            self.resources or self.machines or self.violations or self.refused or self.usd_before != self.usd_after
+        )
 
 
 def pull_request_comment(reports: Sequence[StackReport]) -> str:
@@ -115,6 +119,10 @@ def _stack(report: StackReport, *, has_lines: bool) -> Iterator[str]:
         yield "> [!CAUTION]"
         for one in endangered:
             yield f"> {one.kind} `{one.name}` holds data, and would be **{_DONE[one.operation]}**."
+        yield ""
+    if report.violations:
+        yield "> [!CAUTION]"
+        yield from (f"> A policy refuses this: {_plain(text)}" for text in report.violations)
         yield ""
     if report.resources:
         yield from _resources(report.resources)

@@ -9,7 +9,7 @@ import pulumi_linode as linode
 
 from mastodon_infra.plan import naming
 from mastodon_infra.render.payload import Payload
-from mastodon_infra.resources.stores import ABORT_MULTIPART_DAYS, Identity, Store
+from mastodon_infra.resources.stores import ABORT_MULTIPART_DAYS, Identity, Store, kept_payload
 
 LONGEST_KEY_LABEL = 50
 
@@ -70,7 +70,7 @@ class LinodeAccount:
             key=payload.key,
             content_base64=base64.b64encode(payload.content).decode(),
             acl="private",
-            opts=self._own,
+            opts=kept_payload(self._own),
         )
 
     def _key(self, name: str, permissions: str) -> Identity:

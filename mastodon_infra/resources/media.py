@@ -51,7 +51,7 @@ class PrivateBucket(pulumi.ComponentResource):
     Needs: the backup plan, the payloads by node, credentials where the bucket is not at Linode.
     Gives: ``writer``, pgBackRest's key; ``reader``, the machines' key, or None; ``uploads`` by node.
     Replaced when: the provider, region or bucket name changes; protected unless the stack is disposable. A payload is
-        replaced when its files change.
+        replaced when its files change; the old object stays in the bucket.
     """
 
     writer: Identity

@@ -16,7 +16,7 @@ from mastodon_infra.model.services import StorageProvider
 from mastodon_infra.plan import naming
 from mastodon_infra.render.payload import FOLDER, Payload
 from mastodon_infra.resources.clouds import Credentials
-from mastodon_infra.resources.stores import ABORT_MULTIPART_DAYS, Identity, Store
+from mastodon_infra.resources.stores import ABORT_MULTIPART_DAYS, Identity, Store, kept_payload
 
 POLICY_VERSION = "2012-10-17"
 LONGEST_USER_NAME = 64
@@ -118,7 +118,7 @@ class S3Account:
             bucket=self._bucket,
             key=payload.key,
             content_base64=base64.b64encode(payload.content).decode(),
-            opts=self._own,
+            opts=kept_payload(self._own),
         )
         return upload
 

@@ -34,6 +34,16 @@ class Identity:
     secret_access_key: pulumi.Output[str]
 
 
+def kept_payload(own: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """How a payload is uploaded: what it replaces, or what no plan names any more, stays in the bucket.
+
+    A key is a digest, so new files make a new object, before any machine is made that fetches it. The old one may be
+    needed still: by a machine whose first boot is not over, by one that its owner rebuilds with the user data that it
+    was made with, and by another machine that has the same files and therefore the same key.
+    """
+    return pulumi.ResourceOptions.merge(own, pulumi.ResourceOptions(retain_on_delete=True))
+
+
 class Account(Protocol):
     """A vendor's way to keep one bucket. The bucket comes first, then those who use it."""
 

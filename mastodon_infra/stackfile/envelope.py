@@ -9,6 +9,7 @@ from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.stackfile.document import Document, Found, clipped
 from mastodon_infra.stackfile.names import (
     ENGINE_KEYS,
+    ESCROW_KEY,
     INSTANCE_KEY,
     INSTANCE_PATH,
     NAMESPACE,
@@ -89,7 +90,11 @@ def _config(document: Document, config: Mapping[str, object]) -> Iterator[Found]
 def _sibling(document: Document, key: str, value: object) -> Iterator[Found]:
     namespace, colon, name = key.partition(":")
     path = ("config", key)
-    if not colon:
+    if key == ESCROW_KEY:
+        if not is_record(value):
+            hint = "take it out; mastodon-infra escrow writes it again"
+            yield _found(document, path, "this is no record of an escrow", hint)
+    elif not colon:
         meant = f"{NAMESPACE}:{name or key}"
         yield _found(document, path, f"the key {clipped(key, 40)} names no program", f"did you mean {meant}?")
     elif namespace == NAMESPACE and _snake(name) in InstanceSpec.model_fields:
@@ -103,6 +108,16 @@ def _sibling(document: Document, key: str, value: object) -> Iterator[Found]:
     elif (key in SECRETS or looks_secret(name)) and isinstance(value, str) and value not in {"", "true", "false"}:
         hint = f"change it where it was made, then: pulumi config set --secret {key}"
         yield _found(document, path, "a secret stands in the file in clear", hint)
+
+
+def is_record(value: object) -> bool:
+    """Whether a value tells of an escrow: a day, and texts by name."""
+    if not isinstance(value, Mapping) or set(value) != {"date", "fingerprints"}:
+        return False
+    told = value["fingerprints"]
+    return (
+        isinstance(value["date"], str) and isinstance(told, Mapping) and all(isinstance(x, str) for x in told.values())
+    )
 
 
 def _snake(name: str) -> str:

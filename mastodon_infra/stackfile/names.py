@@ -8,6 +8,8 @@ from difflib import get_close_matches
 NAMESPACE = "mastodon-infra"
 INSTANCE_KEY = f"{NAMESPACE}:instance"
 INSTANCE_PATH = ("config", INSTANCE_KEY)
+ESCROW_KEY = f"{NAMESPACE}:escrow"
+"""What the last escrow held, in clear: a day and fingerprints. Written by ``escrow``, and by nobody's hand."""
 
 ENGINE_KEYS = ("config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment")
 """The top-level keys of a stack file that the engine knows."""

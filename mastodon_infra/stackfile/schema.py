@@ -12,7 +12,7 @@ from pydantic_core import core_schema
 
 from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.model.names import Matches
-from mastodon_infra.stackfile.names import INSTANCE_KEY, SECRETS
+from mastodon_infra.stackfile.names import ESCROW_KEY, INSTANCE_KEY, SECRETS
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = rf"{_LABEL}(\.{_LABEL})+"
@@ -82,7 +82,11 @@ def stack_schema() -> dict[str, Any]:
                 "description": "Settings of the programs of this stack, each as program:name.",
                 "type": "object",
                 "required": [INSTANCE_KEY],
-                "properties": {INSTANCE_KEY: {"$ref": "#/$defs/InstanceSpec"}, **secrets},
+                "properties": {
+                    INSTANCE_KEY: {"$ref": "#/$defs/InstanceSpec"},
+                    ESCROW_KEY: {"$ref": "#/$defs/Escrow"},
+                    **secrets,
+                },
             },
             "encryptionsalt": {"description": "Written by pulumi for the passphrase.", "type": "string"},
             "secretsprovider": {"description": "Written by pulumi: who encrypts the secrets.", "type": "string"},
@@ -91,6 +95,20 @@ def stack_schema() -> dict[str, Any]:
         "$defs": {
             **parts,
             "InstanceSpec": instance,
+            "Escrow": {
+                "description": "Written by mastodon-infra escrow: when the keys were last kept, and which they were.",
+                "type": "object",
+                "required": ["date", "fingerprints"],
+                "properties": {
+                    "date": {"description": "The day, as in 2026-11-22.", "type": "string"},
+                    "fingerprints": {
+                        "description": "Of each life-long key, by its name; they tell nothing of the key.",
+                        "type": "object",
+                        "additionalProperties": {"type": "string"},
+                    },
+                },
+                "additionalProperties": False,
+            },
             "Secret": {
                 "type": "object",
                 "required": ["secure"],

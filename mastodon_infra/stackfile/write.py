@@ -74,6 +74,32 @@ def replace_instance(text: str, spec_data: Mapping[str, Any], *, name: str = "th
     return changed
 
 
+def replace_beside(text: str, key: str, value: Mapping[str, Any], *, name: str = "the stack file") -> str:
+    """The text with another value under a key beside the instance, last in ``config`` where it was not there.
+
+    Every other byte is kept. Raises ``StackFileError`` where that cannot be done, as in a file with problems.
+    """
+    document = parse(text, name=name)
+    found, data = _entry(document.root, "config"), document.data
+    if document.found or found is None or not data["config"] or not isinstance(data["config"], dict):
+        raise StackFileError("the file has problems of its own", hint="mastodon-infra check names them", where=name)
+    config, wanted = found[1], dict(value)
+    entry = _entry(config, key)
+    if entry is not None:
+        changed = _exchanged(text, *entry, wanted, is_flow=bool(config.flow_style))
+    elif config.flow_style:
+        at = _end(config.value[-1][1], text, config.start_mark.index)
+        changed = f"{text[:at]}, {flow(key)}: {flow(wanted)}{text[at:]}"
+    else:
+        last_key, last_value = config.value[-1]
+        newline = _newline(text)
+        at = _line_end(text, _end(last_value, text, text.index(":", last_key.end_mark.index) + 1))
+        lines = block_lines({key: wanted}, indent=config.value[0][0].start_mark.column)
+        changed = f"{text[:at]}{newline}{newline.join(lines)}{text[at:]}"
+    _prove(document, changed, wanted, key=key)
+    return changed
+
+
 def _spliced(document: Document, wanted: dict[str, Any]) -> str:
     text, newline = document.text, _newline(document.text)
     found = _entry(document.root, "config")
@@ -164,18 +190,17 @@ def _line_end(text: str, start: int) -> int:
     return min(found, default=len(text))
 
 
-def _prove(document: Document, changed: str, wanted: dict[str, Any]) -> None:
-    """Read the result and compare: the instance is the wanted one, and every other value is what it was."""
-    hint = f"write {INSTANCE_KEY} as a plain block of its own, without & and *"
-    refusal = StackFileError(
-        "the instance cannot be exchanged without touching other keys", hint=hint, where=document.name
-    )
+def _prove(document: Document, changed: str, wanted: dict[str, Any], *, key: str = INSTANCE_KEY) -> None:
+    """Read the result and compare: the value under the key is the wanted one, and every other is what it was."""
+    hint = f"write {key} as a plain block of its own, without & and *"
+    what = "the instance" if key == INSTANCE_KEY else key
+    refusal = StackFileError(f"{what} cannot be exchanged without touching other keys", hint=hint, where=document.name)
     try:
         after = parse(changed, name=document.name)
     except StackFileError:
         raise refusal from None
     before = dict(document.data) if isinstance(document.data, dict) else {}
-    expected = {**before, "config": {**(before.get("config") or {}), INSTANCE_KEY: wanted}}
+    expected = {**before, "config": {**(before.get("config") or {}), key: wanted}}
     if after.data != expected or after.found:
         raise refusal
 

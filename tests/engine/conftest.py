@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mastodon_infra.rehearsal.local_cloud import ENGINE
-from tests.engine.rehearsed import Rehearsed
+from tests.engine.rehearsed import ROOT, Rehearsed
 
 HERE = Path(__file__).parent
 IS_THERE = (ENGINE / "pulumi").exists()
@@ -36,6 +37,18 @@ def up_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Rehears
         return made[size]
 
     return stack_of
+
+
+@pytest.fixture(scope="session")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in which two templates are another: one that every machine gets, and one of those in payloads."""
+    package = tmp_path_factory.mktemp("edited") / "checkout"
+    for part in ("mastodon_infra", "templates"):
+        shutil.copytree(ROOT / part, package / part)
+    for name in ("base/etc/hosts.j2", "web/etc/nginx/nginx.conf.j2"):
+        template = package / "templates" / name
+        template.write_text(template.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    return package
 
 
 @pytest.fixture

@@ -122,11 +122,20 @@ class Rehearsed:
         steps = ((step["op"], step["urn"]) for step in digest["steps"])
         return {_kind_and_name(urn): op for op, urn in steps if op != "same"}
 
+    def urn(self, name: str) -> str:
+        """How the engine names a machine."""
+        told = self.say("stack", "--show-urns").split()
+        return next(word for word in told if word.startswith("urn:") and word.endswith(f"Instance::{name}"))
+
     def names(self) -> set[tuple[str, str]]:
         """Kind and name of everything in the state that a provider made."""
         state = json.loads(self.say("stack", "export"))
         resources = state["deployment"].get("resources", ())
         return {_kind_and_name(one["urn"]) for one in resources if one["custom"] and "pulumi:" not in one["type"]}
+
+    def machines(self) -> dict[str, str]:
+        """Labels and ids of the machines that exist."""
+        return {thing.inputs["label"]: thing.id for thing in self.world.all("linode:index/instance:Instance")}
 
     def files(self) -> set[str]:
         """The files that stand for what exists, without their ids."""
@@ -159,6 +168,19 @@ def waited(condition: Any, seconds: float = 30) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def process_of(run: subprocess.Popen[str], words: str) -> int:
+    """The process below a run of the engine whose command line holds these words."""
+    for child in _children(run.pid):
+        if words in Path(f"/proc/{child}/cmdline").read_text(encoding="utf-8").replace("\0", " "):
+            return child
+    raise AssertionError(f"no process with {words!r} is below the engine")
+
+
+def _children(process: int) -> list[int]:
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text(encoding="utf-8").split()]
 
 
 def _kind_and_name(urn: str) -> tuple[str, str]:

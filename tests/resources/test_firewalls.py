@@ -1,5 +1,7 @@
 """The cloud's firewalls hold the planned matrix: all of it that they can hold, and nothing else."""
 
+import re
+
 from mastodon_infra.plan.network_types import Enforcer
 from mastodon_infra.program.offline import record
 from mastodon_infra.resources.network import Firewalls
@@ -41,7 +43,7 @@ def test_rules_are_such_as_the_api_accepts(case, records_of, kind):
             families = [rule[family] for family in ("ipv4s", "ipv6s") if family in rule]
             assert families
             assert all(families), "an empty list is refused"
-            assert 3 <= len(rule["label"]) <= 32
+            assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{1,30})[a-z0-9]", rule["label"])
             assert len(rule["description"]) <= 100
 
 

@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SHA = "a" * 40
 TEXT = "<!-- mastodon-infra: preview -->\n### social: nothing changes\n"
+HEAD = {"sha": SHA, "owner": "someone", "ref": "three web&nodes"}
 TOKEN = "made-up-token"
 
 
@@ -34,14 +35,18 @@ class GitHub:
 @pytest.fixture
 def github() -> Iterator[GitHub]:
     """A GitHub that knows one open pull request."""
-    state = GitHub(pulls=[{"number": 7, "state": "open", "head": {"sha": SHA}}])
+    state = GitHub(pulls=[{"number": 7, "state": "open", "head": dict(HEAD)}])
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = urlsplit(self.path)
-            page = int(parse_qs(path.query)["page"][0])
-            rows = state.pulls if path.path.endswith(f"/commits/{SHA}/pulls") else state.comments
+            query = parse_qs(path.query)
+            page = int(query["page"][0])
+            rows = state.comments if path.path.endswith("/comments") else self.pulls_of(query["head"][0])
             self.answer(rows[(page - 1) * 100 : page * 100])
+
+        def pulls_of(self, head: str) -> list[dict[str, Any]]:
+            return [one for one in state.pulls if f"{one['head']['owner']}:{one['head']['ref']}" == head]
 
         def do_POST(self) -> None:
             state.comments.append({"id": len(state.comments) + 1, "user": {"type": "Bot"}, **self.body()})
@@ -82,6 +87,8 @@ def comment(github: GitHub, path: Path, **changes: str) -> subprocess.CompletedP
         "GITHUB_REPOSITORY": "someone/something",
         "GITHUB_TOKEN": TOKEN,
         "HEAD_SHA": SHA,
+        "HEAD_BRANCH": HEAD["ref"],
+        "HEAD_REPOSITORY": "someone/something",
         **changes,
     }
     return subprocess.run(
@@ -132,10 +139,28 @@ def test_our_comment_is_found_on_a_later_page(github, text):
 
 @pytest.mark.parametrize(("state", "sha"), [("closed", SHA), ("open", "b" * 40)])
 def test_a_commit_that_is_no_open_pull_requests_newest_is_not_commented_on(github, text, state, sha):
-    github.pulls[0].update(state=state, head={"sha": sha})
+    github.pulls[0].update(state=state, head=HEAD | {"sha": sha})
 
     assert comment(github, text).returncode == 0
     assert github.comments == []
+
+
+def test_a_forks_pull_request_is_found_and_its_text_is_said_to_be_a_forks(github, text):
+    github.pulls[0]["head"]["owner"] = "stranger"
+
+    outcome = comment(github, text, HEAD_REPOSITORY="stranger/something")
+
+    assert outcome.stdout == "commented below #7\n"
+    (only,) = github.comments
+    assert only["body"].startswith(TEXT)
+    assert "A fork's own code wrote this text" in only["body"]
+
+
+def test_a_comment_of_somebody_who_left_is_passed_over(github, text):
+    github.comments += [{"id": 1, "user": None, "body": TEXT}, {"id": 2, "user": {"type": "Bot"}, "body": None}]
+
+    assert comment(github, text).returncode == 0
+    assert len(github.comments) == 3
 
 
 def test_a_text_that_the_command_did_not_write_is_not_sent(github, text):

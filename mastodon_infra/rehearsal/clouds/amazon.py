@@ -10,7 +10,18 @@ import re
 import secrets
 from typing import Any
 
-from mastodon_infra.rehearsal.kinds import EVERYTHING, Account, ApiError, Call, Kind, Rule, any_of, known, length, one_of
+from mastodon_infra.rehearsal.kinds import (
+    EVERYTHING,
+    Account,
+    ApiError,
+    Call,
+    Kind,
+    Rule,
+    any_of,
+    known,
+    length,
+    one_of,
+)
 from mastodon_infra.rehearsal.provider import Cloud
 from mastodon_infra.rehearsal.world import Thing, Values, World
 
@@ -143,12 +154,14 @@ def _user_name(value: Any) -> str | None:
 
 
 def _user_is_there(call: Call) -> None:
-    call.needs(USER, call.inputs["user"], "NoSuchEntity: user")
+    """By name, which may be another than when the user was made."""
+    if all(one.inputs.get("name") != call.inputs["user"] for one in call.world.all(USER)):
+        raise ApiError(f"NoSuchEntity: user {call.inputs['user']} not found", status=404)
 
 
 def _user_has_nothing(world: World, thing: Thing, _account: Account) -> None:
     for token in (USER_POLICY, ACCESS_KEY):
-        if any(one.inputs["user"] == thing.id for one in world.all(token)):
+        if any(one.inputs["user"] == thing.inputs.get("name") for one in world.all(token)):
             raise ApiError("DeleteConflict: the user still has policies or keys", status=409)
 
 

@@ -148,6 +148,25 @@ def test_the_engines_words_are_told_and_lost_data_first():
     assert "-/+ linode Volume data-postgres (region)" in text
 
 
+def test_what_a_policy_refuses_is_told_first_and_advice_is_not(cli, stack, before, folder):
+    stack("social")
+    kept(cli, before)
+    events = [
+        {"policyEvent": {"message": "Budget.\nagreed are $10.00 *\n", "enforcementLevel": "mandatory"}},
+        {"policyEvent": {"message": "Budget.\nagreed are $10.00 *\n", "enforcementLevel": "mandatory"}},
+        {"policyEvent": {"message": "a hint", "enforcementLevel": "advisory"}},
+        {"diagnosticEvent": {"message": "preview failed", "severity": "error"}},
+    ]
+    (folder / "engine").mkdir()
+    (folder / "engine" / "social.events").write_text("\n".join(map(json.dumps, events)))
+
+    said = cli("pull-request", "--before", str(before), "--engine", str(folder / "engine")).out
+
+    assert said.splitlines()[1].startswith("### social: the same price")
+    assert said.count("> A policy refuses this: Budget. agreed are $10.00 \\*") == 1
+    assert "a hint" not in said
+
+
 @pytest.mark.parametrize("text", ["```", "@everyone", "<img src=x>", "</details>", "[x](http://e)", "a\n# b"])
 def test_text_of_the_repository_is_never_markup(text):
     report = StackReport(

@@ -184,6 +184,17 @@ def test_bucket_with_objects_is_not_deleted(world):
         stand_in("ObjectStorageBucket", world).delete(token_of("ObjectStorageBucket"), "au-mel:first-bucket")
 
 
+def test_bucket_is_emptied_first_where_the_provider_was_told_so(world):
+    stand_in("ObjectStorageObject", world).create(
+        token_of("ObjectStorageObject"), GOOD["ObjectStorageObject"], is_preview=False
+    )
+    forcing = stand_in("ObjectStorageBucket", world, {"objBucketForceDelete": "true"})
+
+    forcing.delete(token_of("ObjectStorageBucket"), "au-mel:first-bucket")
+
+    assert world.all(token_of("ObjectStorageObject")) == ()
+
+
 def test_zone_setting_stays_when_it_is_deleted(world):
     provider = stand_in("ZoneSetting", world)
     identity, _, _ = provider.create(token_of("ZoneSetting"), GOOD["ZoneSetting"], is_preview=False)
@@ -204,6 +215,16 @@ def test_planned_fault_hits_the_nth_call_once(world):
             return str(error)[:5]
 
     assert [made() for _ in range(3)] == [True, "[503]", True]
+
+
+def test_late_fault_hits_after_the_thing_was_made(world):
+    world.plan_faults(Fault(token_of("ReservedIp"), status=504, is_late=True))
+    before = len(world.all(token_of("ReservedIp")))
+
+    with pytest.raises(ApiError, match="504"):
+        stand_in("ReservedIp", world).create(token_of("ReservedIp"), GOOD["ReservedIp"], is_preview=False)
+
+    assert len(world.all(token_of("ReservedIp"))) == before + 1
 
 
 def test_doubt_is_a_warning(world):

@@ -107,6 +107,25 @@ def test_certificate_near_its_end_is_replaced(hours_left, is_replaced, world):
     assert any(change.replaces for change in changes.values()) == is_replaced
 
 
+@pytest.mark.parametrize("kind", ["SelfSignedCert", "LocallySignedCert"])
+def test_other_time_of_renewal_makes_no_other_certificate(kind, world):
+    end = datetime.now(UTC) + timedelta(hours=9)
+    olds = {"earlyRenewalHours": 1, "validityPeriodHours": 24, "validityEndTime": end.isoformat(), "certPem": "one"}
+    inputs = {name: olds[name] for name in ("earlyRenewalHours", "validityPeriodHours")}
+    provider, token = stand_in(kind, world), token_of(kind)
+
+    def change(**news):
+        return {key: one.replaces for key, one in provider.diff(token, inputs, olds, {**inputs, **news}).items()}
+
+    updated, _ = provider.update(
+        token, "certificate", olds=olds, old_inputs=inputs, news={**inputs, "earlyRenewalHours": 2}, is_preview=False
+    )
+
+    assert change(earlyRenewalHours=2) == {"earlyRenewalHours": False}
+    assert change(validityPeriodHours=48) == {"validityPeriodHours": True}
+    assert updated == {**olds, "earlyRenewalHours": 2}
+
+
 ORIGIN = {"hostnames": ["first.example"], "requestType": "origin-ecc", "requestedValidity": 5475}
 
 

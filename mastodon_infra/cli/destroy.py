@@ -1,0 +1,104 @@
+"""``destroy``: take a stack away. Data only goes when it was named, piece by piece."""
+
+# ruff: noqa: PLC0415  # a verb imports what it needs when it runs, so that the others start quickly
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mastodon_infra.cli import console
+from mastodon_infra.cli.layout import Page, counted, listed
+from mastodon_infra.cli.stacks import StackArgument, StacksDirOption
+from mastodon_infra.errors import Problem, SpecError
+
+if TYPE_CHECKING:
+    from mastodon_infra.program.engine_state import Data
+
+LOSSES = {
+    "volume": "volume {called}: the database or the queues on it",
+    "bucket": "bucket {called}: every object in it",
+    "zone": "zone {called}: every record in it, those that others put there too",
+    "keys": "{called}: without them no backup can be read",
+}
+
+
+def destroy(
+    stack: StackArgument,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="NAMES", help="Every piece of data that is to go with it, with commas between."),
+    ] = None,
+    confirm_domain: Annotated[
+        str | None,
+        typer.Option("--confirm-domain", metavar="DOMAIN", help="The instance's domain, where nobody can type it."),
+    ] = None,
+    stacks_dir: StacksDirOption = None,
+) -> None:
+    """Delete everything of a stack at the clouds.
+
+    Refuses while there is protected data: name every piece of it, then type the domain. There is no way back.
+
+    Example: mastodon-infra destroy demo
+    """
+    from mastodon_infra.cli.engine_page import add_changes
+    from mastodon_infra.cli.engine_room import enter, progress
+    from mastodon_infra.program.engine_state import protected_data, released, things
+
+    room = enter(stack, stacks_dir)
+    name, domain = room.loaded.name, room.loaded.plan.spec.domain
+    state = room.runs.state()
+    if not state.get("resources"):
+        console.say(f"Nothing of {name} is there.")
+        return
+    pieces = protected_data(state)
+    _refuse_unnamed(name, pieces, [word.strip() for word in (data or "").split(",") if word.strip()])
+
+    page = Page(console.width(), console.is_plain())
+    page.heading(f"This destroys {domain}: {counted(things(state), 'resource')}, and there is no way back.")
+    for piece in pieces:
+        page.text(f"{piece.name}: {LOSSES[piece.kind].format(called=piece.called)}", hang=2)
+    console.say(str(page))
+    _confirm(domain, confirm_domain)
+
+    if pieces:
+        room.runs.put_state(released(state, [urn for piece in pieces for urn in piece.urns]))
+    planned = room.runs.destroy(on_step=lambda _step: None, is_preview=True)
+    page = Page(console.width(), console.is_plain())
+    add_changes(page, planned.changes)
+    console.say(str(page))
+    done = room.runs.destroy(on_step=progress(len(planned.changes)))
+    console.say(f"Done: {counted(len(done.changes), 'resource')} deleted. Nothing of {name} remains at the clouds.")
+    console.say(f"  to forget its history and its file too: pulumi stack rm {name}")
+
+
+def _refuse_unnamed(stack: str, pieces: Sequence[Data], named: Sequence[str]) -> None:
+    """Raise SpecError unless exactly the data that is there was named."""
+    there = [piece.name for piece in pieces]
+    unknown = [name for name in named if name not in there]
+    if unknown:
+        raise SpecError(
+            f"there is no protected data called {listed(unknown)}",
+            hint=f"there are {listed(there)}" if there else "nothing is protected: leave --data away",
+            where="--data",
+        )
+    unnamed = [piece for piece in pieces if piece.name not in named]
+    if unnamed:
+        command = f"mastodon-infra destroy {stack} --data {','.join(there)}"
+        problems = [
+            Problem((), f"is protected: {LOSSES[piece.kind].format(called=piece.called)}", where=piece.name)
+            for piece in unnamed
+        ]
+        problems.append(Problem((), "nothing was destroyed: there is data that was not named", f"for good: {command}"))
+        raise SpecError(problems)
+
+
+def _confirm(domain: str, given: str | None) -> None:
+    """Let the domain be typed; raises SpecError where it is another, or where nobody can."""
+    if given is None and not console.is_interactive():
+        raise SpecError("nothing was destroyed: there is nobody to type the domain", hint=f"--confirm-domain {domain}")
+    typed = given if given is not None else str(typer.prompt(f"Type {domain} to destroy it", default="", err=True))
+    if typed != domain:
+        raise SpecError(f"nothing was destroyed: that is not {domain}", hint="the domain, letter by letter")

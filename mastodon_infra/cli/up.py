@@ -1,0 +1,104 @@
+"""``up``: deploy a stack, after a preview and a question."""
+
+# ruff: noqa: PLC0415  # a verb imports what it needs when it runs, so that the others start quickly
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mastodon_infra.cli import console
+from mastodon_infra.cli.layout import Page, counted
+from mastodon_infra.cli.stacks import JsonOption, StackArgument, StacksDirOption
+
+if TYPE_CHECKING:
+    from mastodon_infra.cli.engine_preview import Previewed
+    from mastodon_infra.cli.engine_room import Room
+    from mastodon_infra.program.engine import Result
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Go on without asking.")]
+
+
+def up(
+    stack: StackArgument,
+    yes: YesOption = False,
+    replace: Annotated[
+        list[str] | None,
+        typer.Option("--replace", metavar="NODE", help="Make this machine anew, with new user data. May be repeated."),
+    ] = None,
+    as_json: JsonOption = False,
+    stacks_dir: StacksDirOption = None,
+) -> None:
+    """Deploy a stack: check what it needs, show what would change, ask, and do it.
+
+    Ctrl-C ends in order, and the same command goes on from there. What holds data is never replaced or deleted.
+
+    Example: mastodon-infra up social
+    """
+    from mastodon_infra.cli.engine_preview import data_of, page_of, previewed
+    from mastodon_infra.cli.engine_room import enter, needs_somebody, progress, replaced_urns
+    from mastodon_infra.cli.stacks import stack_name
+
+    needs_somebody(stack_name(stack), is_agreed=yes)
+    room = enter(stack, stacks_dir, is_deploying=True)
+    urns = replaced_urns(room, replace or ())
+    found = previewed(room, urns)
+    if not as_json:
+        console.say(page_of(room, found))
+    if found.is_nothing:
+        if as_json:
+            console.say_json({**data_of(room, found), "outputs": _shown(room.situation.outputs)})
+        return
+    if not yes and not typer.confirm("Deploy this?", err=True):
+        console.tell("Nothing was done.")
+        raise typer.Exit(1)
+    done = room.runs.up(replace=urns, on_step=progress(len(found.result.changes)))
+    if as_json:
+        console.say_json({**data_of(room, found), **_after(room, done)})
+    else:
+        console.say("")
+        console.say(_ending(room, found, done))
+
+
+def _ending(room: Room, found: Previewed, done: Result) -> str:
+    """What was done, what it costs now, and what comes next."""
+    from mastodon_infra.cli.engine_page import awaiting, converge_line, money_line
+    from mastodon_infra.program.outputs import read_outputs
+
+    page = Page(console.width(), console.is_plain())
+    new = [text for text in done.warnings if text not in found.result.warnings]
+    for text in new:
+        page.text(f"warning: {' '.join(text.split())}", indent=0, hang=2)
+    page.heading(f"Done: {counted(len(done.changes), 'resource')} changed.")
+    page.text(f"Cost: {money_line(found.monthly_usd, found.monthly_usd_before)}")
+    outputs = read_outputs({**done.outputs, "wiring": None})
+    waiting = awaiting(room.situation.outputs, outputs.bundle_digests, done.changes)
+    if waiting:
+        page.text(converge_line(waiting))
+    page.heading("Next")
+    page.verbatim(outputs.next_commands)
+    if room.situation.outputs is None and not outputs.is_disposable:
+        page.text("The keys exist in the state and nowhere else yet; before the next up:")
+        page.verbatim([f"mastodon-infra escrow {room.loaded.name} --out FILE"])
+    return str(page)
+
+
+def _after(room: Room, done: Result) -> dict[str, object]:
+    from mastodon_infra.cli.engine_page import awaiting, changes_data
+
+    digests = done.outputs.get("bundleDigests")
+    return {
+        "done": changes_data(done.changes),
+        "awaiting_converge": awaiting(room.situation.outputs, digests, done.changes),
+        "outputs": {name: value for name, value in done.outputs.items() if value is not None},
+    }
+
+
+def _shown(outputs: object) -> dict[str, object] | None:
+    """Outputs as data, without what is secret."""
+    from dataclasses import asdict, is_dataclass
+
+    if not is_dataclass(outputs) or isinstance(outputs, type):
+        return None
+    return {name: value for name, value in asdict(outputs).items() if name != "wiring"}

@@ -1,0 +1,155 @@
+"""The engine's own command line, for what is read from a stack and put into it between deployments."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mastodon_infra.errors import ToolError
+
+PROJECT_FILE = "Pulumi.yaml"
+TOOLS = Path(".tools", "engine")
+PATIENCE_SECONDS = 120
+LONGEST_SAID = 300
+REMEDIES = (
+    ("no stack named", "the state holds no stack {stack}", "pulumi stack init {stack}, or log in elsewhere"),
+    (
+        "incorrect passphrase",
+        "the passphrase is not this stack's",
+        "set PULUMI_CONFIG_PASSPHRASE_FILE to the right one",
+    ),
+    (
+        "passphrase must be set",
+        "there is no passphrase",
+        "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE",
+    ),
+    ("must be set for login", "it is not said where the state is", "pulumi login, or set PULUMI_BACKEND_URL"),
+)
+"""What happens often: a part of the engine's own words, ours for it, and what helps."""
+
+
+class EngineError(ToolError):
+    """The engine refused. Its own words are in the message; they hold no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One stack of one project, as the engine sees it.
+
+    Attributes:
+        program: The path of ``pulumi``.
+        project: The folder with Pulumi.yaml.
+        stack: The stack's name.
+        environment: What the engine finds in its environment: the backend, the passphrase, credentials.
+    """
+
+    program: Path
+    project: Path
+    stack: str
+    environment: Mapping[str, str]
+
+    def version(self) -> str:
+        """The engine's version, without its ``v``."""
+        return self._run("version", of_stack=False).strip().removeprefix("v")
+
+    def backend(self) -> str:
+        """The address of the state; raises EngineError where it cannot be reached."""
+        return str(json.loads(self._run("whoami", "--json", of_stack=False)).get("url", ""))
+
+    def config(self) -> dict[str, str]:
+        """The stack's config in clear; structured values as JSON. Raises EngineError, for one on a wrong passphrase."""
+        told = json.loads(self._run("config", "--show-secrets", "--json"))
+        return {key: str(entry.get("value", "")) for key, entry in told.items()}
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs in clear; empty where it was never deployed."""
+        told = json.loads(self._run("stack", "output", "--json", "--show-secrets"))
+        return told if isinstance(told, dict) else {}
+
+    def set_secret(self, key: str, value: str) -> None:
+        """Encrypt a value into the stack's file. It goes in by standard input, and never over a command line."""
+        self._run("config", "set", "--secret", key, stdin=value)
+
+    def protected_named(self, name: str) -> str | None:
+        """The URN of the protected resource of a logical name that a provider made; None where there is none."""
+        kept = (one["urn"] for one in self._made() if one.get("protect"))
+        return next((urn for urn in kept if urn.rpartition("::")[2] == name), None)
+
+    def has_made_something(self) -> bool:
+        """Whether the state holds anything that a provider made, also after a first run that was cut short."""
+        return any("pulumi:" not in one["type"] for one in self._made())
+
+    def _made(self) -> list[dict[str, Any]]:
+        state = json.loads(self._run("stack", "export"))
+        return [one for one in (state.get("deployment") or {}).get("resources") or () if one.get("custom")]
+
+    def unprotect(self, urn: str) -> None:
+        """Let the next ``up`` delete a resource."""
+        self._run("state", "unprotect", urn, "--yes")
+
+    def _run(self, *words: str, of_stack: bool = True, stdin: str = "") -> str:
+        where = ("--stack", self.stack) if of_stack else ()
+        command = [
+            str(self.program),
+            *words,
+            *where,
+            "--cwd",
+            str(self.project),
+            "--non-interactive",
+            "--color",
+            "never",
+        ]
+        try:
+            done = subprocess.run(  # noqa: S603  # words of ours; a URN comes out of the engine's own state
+                command,
+                env=dict(self.environment),
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise EngineError(f"pulumi {words[0]} did not end within {PATIENCE_SECONDS} seconds") from None
+        if done.returncode:
+            raise _refused(done.stderr or done.stdout, self.stack)
+        return done.stdout
+
+
+def find_engine(*, stack: str, file: Path, environment: Mapping[str, str] | None = None) -> Engine:
+    """The engine of the checkout that a stack's file lies in, or the one on PATH.
+
+    Raises ToolError where there is no engine, or no Pulumi.yaml above the file.
+    """
+    told = dict(os.environ if environment is None else environment)
+    project = next((above for above in file.resolve().parents if (above / PROJECT_FILE).is_file()), None)
+    if project is None:
+        raise ToolError(f"no {PROJECT_FILE} lies above {file}", hint="run it in the project's folder")
+    own = project / TOOLS / "pulumi"
+    found = str(own) if own.is_file() else shutil.which("pulumi", path=told.get("PATH"))
+    if found is None:
+        raise ToolError("there is no Pulumi engine here", hint="make engine")
+    program = Path(found)
+    # The interpreter comes first: the language host runs the first python that it finds.
+    path = (Path(sys.executable).parent, program.parent, told.get("PATH", os.defpath))
+    told["PATH"] = os.pathsep.join(map(str, path))
+    told["PULUMI_SKIP_UPDATE_CHECK"] = "true"
+    return Engine(program, project, stack, told)
+
+
+def _refused(said: str, stack: str) -> EngineError:
+    """The engine's last words as an error with a hint for what happens often."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    told = next((line for line in reversed(lines) if line.startswith("error:")), lines[-1] if lines else "no reason")
+    text = told.removeprefix("error:").strip()[:LONGEST_SAID]
+    for part, seen, hint in REMEDIES:
+        if part in text:
+            return EngineError(seen.format(stack=stack), hint=hint.format(stack=stack))
+    return EngineError(f"pulumi: {text}", hint="pulumi about tells more")

@@ -1,0 +1,61 @@
+"""A stack as it is before a deployment: what its config says in clear, and what its state tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mastodon_infra.errors import MastodonInfraError, ToolError
+from mastodon_infra.operate.engine import Engine
+from mastodon_infra.program.outputs import StackOutputs, read_outputs
+from mastodon_infra.stackfile.escrow import EscrowRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the engine told; ``troubles`` has its refusals by what was asked: engine, backend, config or outputs.
+
+    Attributes:
+        version: The engine's.
+        backend: The address of the state.
+        config: The stack's config in clear; None where it could not be read.
+        outputs: What the last deployment told; None where there was none, or where it could not be read.
+        recorded: The escrow that the stack's file tells of.
+        is_deployed: Whether something was made before, if only half of it.
+    """
+
+    version: str = ""
+    backend: str = ""
+    config: Mapping[str, str] | None = field(default=None, repr=False)
+    outputs: StackOutputs | None = None
+    recorded: EscrowRecord | None = None
+    troubles: Mapping[str, MastodonInfraError] = field(default_factory=dict)
+    is_deployed: bool = False
+
+    @property
+    def fingerprints(self) -> Mapping[str, str] | None:
+        """Of the keys in use; None before the first deployment."""
+        return self.outputs.key_fingerprints if self.outputs else None
+
+
+def look(engine: Engine, recorded: EscrowRecord | None) -> Situation:
+    """Ask the engine everything; what it refuses is kept as trouble, so that the rest is still told."""
+    troubles: dict[str, MastodonInfraError] = {}
+    version = backend = ""
+    config: Mapping[str, str] | None = None
+    outputs: StackOutputs | None = None
+    is_deployed = False
+    try:
+        version = engine.version()
+    except (ToolError, OSError) as error:
+        trouble = error if isinstance(error, ToolError) else ToolError("the engine does not run", hint="make engine")
+        return Situation(recorded=recorded, troubles={"engine": trouble})
+    try:
+        backend = engine.backend()
+        config = engine.config()
+        is_deployed = engine.has_made_something()
+        told = engine.outputs()
+        outputs = read_outputs(told) if told else None
+    except ToolError as error:
+        troubles["config" if backend and config is None else "outputs" if backend else "backend"] = error
+    return Situation(version, backend, config, outputs, recorded, troubles, is_deployed)

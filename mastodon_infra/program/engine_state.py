@@ -1,0 +1,99 @@
+"""A deployment as the engine exports it: its machines, the data in it, and letting go of that data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+MACHINE = "linode:index/instance:Instance"
+KEYS = "keys"
+"""The piece of data that all generated keys and passwords are together."""
+
+KINDS_OF_DATA = {
+    "linode:index/volume:Volume": "volume",
+    "linode:index/objectStorageBucket:ObjectStorageBucket": "bucket",
+    "aws:s3/bucket:Bucket": "bucket",
+    "linode:index/domain:Domain": "zone",
+}
+"""Types that hold data by themselves, and what people call them."""
+
+_NAMED_BY = ("label", "bucket", "domain")
+_S3_BUCKET = "aws:s3/bucket:Bucket"
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A piece of protected data.
+
+    Attributes:
+        name: What it is called when it is named for destruction.
+        kind: volume, bucket, zone or keys.
+        called: Its name at the vendor's, or how many keys there are.
+        urns: The resources that it is made of.
+    """
+
+    name: str
+    kind: str
+    called: str
+    urns: tuple[str, ...]
+
+
+def machine_urns(deployment: Mapping[str, Any]) -> dict[str, str]:
+    """The machines by node."""
+    return {_name(one): one["urn"] for one in _resources(deployment) if one["type"] == MACHINE}
+
+
+def protected_data(deployment: Mapping[str, Any]) -> tuple[Data, ...]:
+    """Every piece of data that is protected, by name; what has no name of its own belongs to the keys."""
+    found: dict[str, Data] = {}
+    keys: list[str] = []
+    for one in _resources(deployment):
+        if not one.get("protect"):
+            continue
+        kind = KINDS_OF_DATA.get(one["type"])
+        if kind is None:
+            keys.append(one["urn"])
+            continue
+        inputs = one.get("inputs") or {}
+        called = next((str(inputs[key]) for key in _NAMED_BY if inputs.get(key)), "")
+        found[_name(one)] = Data(_name(one), kind, called, (one["urn"],))
+    pieces = [found[name] for name in sorted(found)]
+    return (*pieces, Data(KEYS, KEYS, f"{len(keys)} keys and passwords", tuple(keys))) if keys else tuple(pieces)
+
+
+def things(deployment: Mapping[str, Any]) -> int:
+    """How many resources there are that a provider made."""
+    return sum(bool(one.get("custom")) and "pulumi:" not in one["type"] for one in _resources(deployment))
+
+
+def released(deployment: Mapping[str, Any], urns: Collection[str]) -> dict[str, Any]:
+    """The deployment with these resources no longer protected, and with buckets that are emptied when they are deleted.
+
+    A vendor deletes no bucket that holds something, and its provider empties one only where the state says so.
+    """
+    changed = deepcopy(dict(deployment))
+    resources = {one["urn"]: one for one in _resources(changed)}
+    for urn in urns:
+        one = resources[urn]
+        one["protect"] = False
+        if one["type"] == _S3_BUCKET:
+            _set(one, "forceDestroy", value=True)
+        elif KINDS_OF_DATA.get(one["type"]) == "bucket":
+            # At Linode the provider itself is told; a reference to it is its URN and its id.
+            _set(resources[one["provider"].rpartition("::")[0]], "objBucketForceDelete", value="true")
+    return changed
+
+
+def _set(resource: dict[str, Any], key: str, *, value: object) -> None:
+    for part in ("inputs", "outputs"):
+        resource.setdefault(part, {})[key] = value
+
+
+def _resources(deployment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from deployment.get("resources") or ()
+
+
+def _name(resource: Mapping[str, Any]) -> str:
+    return str(resource["urn"]).rpartition("::")[2]

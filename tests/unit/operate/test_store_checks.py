@@ -1,0 +1,83 @@
+"""The trial of a public bucket: real requests, and nothing left behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from mastodon_infra.operate.signing import Signer
+from mastodon_infra.operate.store_checks import scratch_name, store_checks
+from tests.unit.cost.made import AWS, WASABI, plan_of
+from tests.unit.operate.made import by_name, outcomes
+from tests.unit.operate.servers import FakeStore, serving
+
+ON_WASABI = plan_of(size="small", storage=WASABI)
+ON_AWS = plan_of(size="small", storage=AWS)
+SIGNER = Signer("an-access-key", "a-secret-key", "ap-southeast-2", "s3")
+
+
+def checked(store: FakeStore, plan=ON_WASABI, signer: Signer | None = SIGNER):
+    with serving(store) as url:
+        return list(store_checks(plan, signer, url=url, patience_seconds=5))
+
+
+@pytest.mark.parametrize("plan", [ON_WASABI, ON_AWS])
+def test_what_is_published_is_read_by_everybody_and_taken_away_again(plan):
+    store = FakeStore(SIGNER)
+
+    assert outcomes(checked(store, plan)) == {"bucket": "ok", "public bucket": "ok"}
+    assert store.made == [scratch_name(plan, SIGNER)]
+    assert store.buckets == {}
+
+
+def test_account_that_may_not_publish_is_told_whom_to_ask_and_leaves_nothing():
+    store = FakeStore(SIGNER, allows_public=False)
+
+    check = by_name(checked(store))["public bucket"]
+
+    assert (check.outcome, check.seen) == ("failed", "no bucket may be public: 403 AccessDenied")
+    assert "support@wasabi.com" in check.remedy
+    assert store.made
+    assert store.buckets == {}
+
+
+def test_bucket_that_everybody_may_list_fails():
+    assert outcomes(checked(FakeStore(SIGNER, lists_to_all=True)))["listing"] == "failed"
+
+
+def test_wrong_key_fails_before_anything_is_made():
+    store = FakeStore(SIGNER)
+
+    told = by_name(checked(store, signer=Signer("an-access-key", "other", "ap-southeast-2", "s3")))
+
+    assert told["bucket"].seen == "no bucket can be made: 403 SignatureDoesNotMatch"
+    assert store.made == []
+
+
+def test_bucket_that_a_cut_short_trial_left_is_used_and_taken_away():
+    store = FakeStore(SIGNER, buckets={scratch_name(ON_WASABI, SIGNER): {}})
+
+    assert outcomes(checked(store))["public bucket"] == "ok"
+    assert store.buckets == {}
+
+
+def test_without_a_key_or_at_linode_nothing_is_tried():
+    store = FakeStore(SIGNER)
+
+    assert outcomes(checked(store, signer=None)) == {"public bucket": "skipped"}
+    assert outcomes(checked(store, plan_of(size="small"))) == {"public bucket": "skipped"}
+    assert store.made == []
+
+
+def test_name_of_the_trials_bucket_fits_and_is_the_accounts_own():
+    other = Signer("another-key", "a-secret-key", "ap-southeast-2", "s3")
+    long = plan_of(size="small", storage=WASABI, domain=f"{'a' * 60}.{'b' * 60}.example")
+
+    assert scratch_name(ON_WASABI, SIGNER) != scratch_name(ON_WASABI, other)
+    assert len(scratch_name(long, SIGNER)) <= 63
+    assert SIGNER.access_key not in scratch_name(ON_WASABI, SIGNER)
+
+
+def test_store_that_does_not_answer_is_told():
+    told = by_name(store_checks(ON_WASABI, SIGNER, url="http://127.0.0.1:1", patience_seconds=2))
+
+    assert told["API"].outcome == "failed"
