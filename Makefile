@@ -16,10 +16,10 @@ CHECKS := \
 	types   '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-up engine test check format golden schema kinds bench sizes lock clean
+.PHONY: help demo demo-up engine test test-machines check format golden schema kinds bench sizes lock clean
 
 help: ## Lists these words.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Plans, prices, renders and previews the stack `demo` into build/demo. Needs no account.
 	@scripts/bootstrap
@@ -35,6 +35,10 @@ engine: ## Provides the Pulumi engine: the one on PATH, else the vendor's, else 
 test: ## Runs all checks and all tests. ARGS='-k postgres' chooses tests.
 	@scripts/timed install 'scripts/bootstrap dev' $(CHECKS) \
 		engine 'scripts/engine || [ -z "$$CI" ]' tests '$(BIN)/pytest -n $(WORKERS) $(ARGS)'
+
+test-machines: ## Boots real machines from our bundles on this computer, and looks at them. Needs root and systemd-nspawn.
+	@scripts/bootstrap dev
+	@MASTODON_INFRA_MACHINES=1 $(BIN)/pytest tests/machines $(ARGS)
 
 check: ## Runs the checks alone: format, lint, shell, YAML, workflows, floors, types.
 	@scripts/timed install 'scripts/bootstrap dev' $(CHECKS)

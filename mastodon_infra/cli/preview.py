@@ -13,7 +13,7 @@ import typer
 from mastodon_infra.cli import console
 from mastodon_infra.cli.layout import Page, counted
 from mastodon_infra.cli.stacks import JsonOption, MauOption, StackArgument, StacksDirOption
-from mastodon_infra.errors import SpecError
+from mastodon_infra.errors import Problem, SpecError, ToolError
 
 if TYPE_CHECKING:
     from mastodon_infra.plan.types import InstancePlan
@@ -59,7 +59,11 @@ def _real(stack: str, stacks_dir: Path | None, *, mau: int | None, as_json: bool
 
     if mau is not None:
         raise SpecError("--mau belongs to --offline: the real preview takes the stack's file as it is", where="--mau")
-    room = enter(stack, stacks_dir)
+    try:
+        room = enter(stack, stacks_dir)
+    except ToolError as error:
+        beside = Problem((), "a first deployment can be seen without any of that", f"preview {stack} --offline")
+        raise ToolError([*error.problems, beside]) from None
     found = previewed(room)
     if as_json:
         console.say_json(data_of(room, found))

@@ -121,10 +121,11 @@ def _exports(plan: InstancePlan, instance: MastodonInstance, handed: FirstBoot, 
 
 
 def _next_commands(plan: InstancePlan, jump: pulumi.Output[str]) -> tuple[pulumi.Input[str], ...]:
-    by_hand = ("pulumi stack output dnsToSet   # set these records",) if plan.dns.provider is DnsProvider.MANUAL else ()
+    output = f"pulumi stack output --stack {pulumi.get_stack()}"
+    by_hand = (f"{output} dnsToSet   # set these records",) if plan.dns.provider is DnsProvider.MANUAL else ()
     return (
         *by_hand,
-        "pulumi stack output knownHosts >> ~/.ssh/known_hosts",
+        f"{output} knownHosts >> ~/.ssh/known_hosts",
         pulumi.Output.concat("ssh ", plan.spec.administrators[0].name, "@", jump, " cloud-init status --wait"),
         f"curl --fail https://{plan.mastodon.web_domain}/health",
     )

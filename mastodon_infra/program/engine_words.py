@@ -128,6 +128,7 @@ _NOISE = re.compile(
     r"^(update|preview|destroy|refresh) failed$|^resource .* registration|^Running program|^one or more|"
     r"^error: (update|preview) failed$"
 )
+_ASKED = re.compile(r"^.*returned an error: ")
 _URN = re.compile(r"\"?urn:pulumi:[^\s\"]*::([^\s\":]+)\"?")
 _BEFORE = re.compile(r"^(error: |\d+ errors? occurred:|\* |sdk-v\S+ |creating urn:\S+: |updating urn:\S+: )+")
 
@@ -163,7 +164,7 @@ def _one_line(text: str) -> str:
     shown = (
         useful[-1] if any(line.startswith("Traceback") for line in lines) and useful else (useful or lines or [""])[0]
     )
-    named = _URN.sub(lambda found: found[1], _BEFORE.sub("", shown))
+    named = _URN.sub(lambda found: found[1], _BEFORE.sub("", _ASKED.sub("", shown)))
     return named[:LONGEST_SAID] or "the engine gave no reason"
 
 

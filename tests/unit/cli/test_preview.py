@@ -35,5 +35,5 @@ def test_preview_without_offline_needs_the_engine(cli, stack):
     outcome = cli("preview", "stacks/Pulumi.social.yaml")
 
     assert outcome.code == 3
-    assert "pulumi preview -s social" in outcome.err
+    assert "no Pulumi.yaml lies above" in outcome.err
     assert "--offline" in outcome.err

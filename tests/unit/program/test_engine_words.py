@@ -61,5 +61,15 @@ def test_several_errors_are_told_once_each():
     assert error.exit_code == 3
 
 
+def test_zone_that_is_not_there_is_told_once_though_the_program_tells_it_in_two_ways():
+    asked = "invoke of a:b failed: invocation of a:b returned an error: [404] no zone social.example in this account"
+
+    error = refusal([Said("error", f"Exception: {asked}"), Said("error", asked)], "", stack="social")
+
+    (problem,) = error.problems
+    assert error.exit_code == 1
+    assert problem.message == "the zone was not found: [404] no zone social.example in this account"
+
+
 def test_marks_for_colours_are_left_out():
     assert plain_text("<{%reset%}>a word<{%fg 1%}>!<{%reset%}>\n") == "a word!"
