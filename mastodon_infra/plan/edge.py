@@ -187,11 +187,15 @@ def _address_records(spec: InstanceSpec, tls: TlsPlan, web_targets: tuple[str, .
 
 
 def _label(host: str, spec: InstanceSpec) -> str:
-    """A record's frozen logical name: by what the name is for, so that two hosts never share one."""
+    """A record's frozen logical name: by the host, so that two never share one and none moves to another host.
+
+    The bare domain comes first: a web site that gets a host of its own later must not take the domain's name along,
+    or the domain's record would be made a second time before it is gone.
+    """
+    if host == spec.domain:
+        return "domain"
     if host == spec.website:
         return "web"
-    if host == spec.domain:
-        return "handles"
     if host == media_domain(spec):
         return "media"
     if host == spec.edge.streaming_domain:
@@ -200,9 +204,10 @@ def _label(host: str, spec: InstanceSpec) -> str:
 
 
 def _purpose(host: str, spec: InstanceSpec) -> str:
+    if host == spec.website:
+        return "the web site and the API"
     words = {
-        "web": "the web site and the API",
-        "handles": "webfinger for the handles' domain",
+        "domain": "webfinger for the handles' domain",
         "media": "media",
         "streaming": "streaming",
     }

@@ -39,5 +39,5 @@ def test_web_address_record_moves_from_the_node_to_the_balancer_under_the_same_n
     alone = record_parts({"size": "small"})
     behind = record_parts({"size": "large"})
 
-    assert one(alone, "DomainRecord", "web-a").inputs["target"] == "<<IPv4 of web-1>>"
-    assert one(behind, "DomainRecord", "web-a").inputs["target"] == "<<IPv4 of balancer-1>>"
+    assert one(alone, "DomainRecord", "domain-a").inputs["target"] == "<<IPv4 of web-1>>"
+    assert one(behind, "DomainRecord", "domain-a").inputs["target"] == "<<IPv4 of balancer-1>>"

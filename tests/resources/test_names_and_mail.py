@@ -21,11 +21,11 @@ def test_linode_records_are_relative_to_the_zone_that_the_program_makes(records_
     zone = one(records, "Domain", "zone")
 
     assert (zone.inputs["domain"], zone.inputs["soaEmail"]) == ("social.example", "admin@social.example")
-    assert one(records, "DomainRecord", "web-a").inputs["name"] == ""
+    assert one(records, "DomainRecord", "domain-a").inputs["name"] == ""
     assert one(records, "DomainRecord", "media-a").inputs["name"] == "files"
-    assert one(records, "DomainRecord", "web-a").inputs["target"] == "<<IPv4 of balancer-1>>"
-    assert one(records, "DomainRecord", "web-aaaa").inputs["target"] == "<<IPv6 of balancer-1>>"
-    caa = one(records, "DomainRecord", "web-caa").inputs
+    assert one(records, "DomainRecord", "domain-a").inputs["target"] == "<<IPv4 of balancer-1>>"
+    assert one(records, "DomainRecord", "domain-aaaa").inputs["target"] == "<<IPv6 of balancer-1>>"
+    caa = one(records, "DomainRecord", "domain-caa").inputs
     assert (caa["tag"], caa["target"]) == ("issue", "letsencrypt.org")
 
 

@@ -105,7 +105,7 @@ def test_web_records_point_at_the_balancers():
     names = {record.host: record.target.value for record in plan_of(size="large").dns.records if record.type == "A"}
     assert names == {"social.example": "balancer-1", "files.social.example": "balancer-1"}
     twice = plan_for(60_000).dns.records
-    assert [record.target.value for record in twice if record.name.startswith("web-a")] == [
+    assert [record.target.value for record in twice if record.name.startswith("domain-a")] == [
         "balancer-1",
         "balancer-1",
         "balancer-2",
@@ -253,3 +253,17 @@ def test_each_name_says_who_may_issue_its_certificate(words, hosts, why):
 
     assert {record.host for record in records} == hosts, why
     assert len({record.name for record in records}) == len(records)
+
+
+def test_what_answered_for_a_host_goes_on_doing_so_when_the_web_site_gets_one_of_its_own():
+    """Else the change would ask for a record that is still there under another name."""
+
+    def name_of(**more):
+        records = plan_of(size="small", domain="example.org", **more).dns.records
+        return {(record.host, record.type): record.name for record in records if record.type in {"A", "AAAA", "CAA"}}
+
+    before, after = name_of(), name_of(web_domain="s.example.org")
+    shared = before.keys() & after.keys()
+
+    assert ("example.org", "A") in shared
+    assert {key: before[key] for key in shared} == {key: after[key] for key in shared}
