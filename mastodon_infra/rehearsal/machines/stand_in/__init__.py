@@ -1,0 +1,1 @@
+"""Programs that stand in for what a rehearsal cannot fetch. They run inside machines or beside them."""

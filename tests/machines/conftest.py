@@ -1,0 +1,27 @@
+"""Machines that really boot. They take minutes and root, so they run only where they are asked for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mastodon_infra.rehearsal.machines.bed import Parts
+
+PROJECT = Path(__file__).parents[2]
+ASKED = "MASTODON_INFRA_MACHINES"
+
+
+@pytest.fixture(scope="session")
+def parts():
+    """What machines boot from; skips, or fails where machines were asked for, and says what is missing."""
+    if not os.environ.get(ASKED):
+        pytest.skip("machines are booted by: make test-machines")
+    if os.geteuid() != 0:
+        pytest.fail("machines need root: sudo make test-machines", pytrace=False)
+    done = subprocess.run([PROJECT / "scripts/machine-parts"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.fail(done.stderr.strip()[-3000:], pytrace=False)
+    return Parts(Path(done.stdout.strip()))
