@@ -25,6 +25,7 @@ from mastodon_infra.render.env_values import (
     tasks_lines,
     web_lines,
 )
+from mastodon_infra.render.fingerprints import mastodon_keys
 from mastodon_infra.render.scene import CA_PATH, Scene
 
 REGISTRATION_WORD = {
@@ -54,6 +55,7 @@ class MastodonContext:
     password: str
     ca_path: str
     loading_mark: str
+    key_fingerprints: tuple[tuple[str, str], ...]
     restarts_nightly: bool
 
 
@@ -74,6 +76,7 @@ def mastodon_context(scene: Scene) -> MastodonContext:
         password=scene.wiring.postgres_app_password,
         ca_path=CA_PATH,
         loading_mark=LOADING_MARK,
+        key_fingerprints=tuple(mastodon_keys(scene.wiring).items()),
         restarts_nightly=mastodon.restart_nightly and bool(units),
     )
 

@@ -27,6 +27,11 @@ def fingerprints(wiring: Wiring) -> dict[str, str]:
     return {name: fingerprint(name, getattr(wiring, name)) for name in LIFE_LONG}
 
 
+def mastodon_keys(wiring: Wiring) -> dict[str, str]:
+    """The fingerprints of those that Mastodon itself uses: what its database was written with."""
+    return {name: shown for name, shown in fingerprints(wiring).items() if name != "backup_cipher_passphrase"}
+
+
 def fingerprint(name: str, value: str) -> str:
     """The fingerprint of one key's value."""
     return hashlib.sha256(f"mastodon-infra {name} {value}".encode()).hexdigest()[:SHOWN_DIGITS]

@@ -89,6 +89,13 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("list of owners", ("/etc/mastodon-infra/tree",), "stat", units.tree_list, _for("^file 0644", "file 0640")),
     Kind(
+        "fingerprints of keys",
+        ("/etc/mastodon-infra/key-fingerprints",),
+        "sha256sum",
+        texts.fingerprints,
+        _for("^secret_key_base ....", "secret_key_base 0000"),
+    ),
+    Kind(
         "script",
         ("/usr/local/lib/mastodon-infra/.*", "/usr/sbin/policy-rc.d"),
         "shellcheck, bash -n",

@@ -12,6 +12,7 @@ from tests.parsers.checks.services import background
 
 LEADER = Place("solo", "web-1")
 SCRIPT = "/usr/local/lib/mastodon-infra/first-start"
+KEYS = "/etc/mastodon-infra/key-fingerprints"
 GATE = "/usr/local/lib/mastodon-infra/wait-for-schema"
 PASSWORD = "0123456789abcdef0123456789abcdef"  # what tootctl prints
 
@@ -94,6 +95,7 @@ def leader(machine_tree):
     ):
         tree.machine.must([f"{postgres.LIBRARY}/postgres-roles"], user="postgres")
         query(tree, "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner")
+        query(tree, "COMMENT ON DATABASE mastodon_production IS NULL")
         yield tree
     tree.machine.must("rm /usr/local/bin/podman")
 
@@ -212,6 +214,24 @@ def test_an_incomplete_schema_with_users_is_left_to_a_person(leader):
     assert not refused
     assert "a person must look" in refused.said
     assert query(leader, "SELECT count(*) FROM users") == "1"
+
+
+def test_a_machine_with_other_life_long_keys_starts_nothing(leader):
+    assert start(leader)
+    right = leader.machine.must(f"cat {KEYS}")
+    assert query(leader, "SELECT shobj_description(oid, 'pg_database') FROM pg_database "
+                 "WHERE datname = current_database()") == right.strip()  # fmt: skip
+
+    leader.machine.must(f"sed -i '1s/.$/x/' {KEYS}")
+    assert not gate(leader)
+    refused = start(leader)
+    assert not refused
+    assert "life-long keys are not those" in refused.said
+    assert state(leader) == DONE
+
+    leader.machine.put(KEYS, right)
+    assert gate(leader)
+    assert start(leader)
 
 
 def test_marks_are_words_that_no_quoting_changes():

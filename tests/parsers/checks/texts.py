@@ -128,3 +128,19 @@ def password_files(tree: Tree, files: Files) -> None:
             )
             if said != password:
                 raise Refused(f"{file.path}: psql says as {role} to {host}:{port} something else than the password")
+
+
+def fingerprints(tree: Tree, files: Files) -> None:
+    """Lines that the first start can store; sha256sum makes the same of the key in Mastodon's own environment."""
+    ask = (
+        "for file in /etc/mastodon/web.env /etc/mastodon/sidekiq.env; do "
+        "if [ -e $file ]; then value=$(sed -n 's/^SECRET_KEY_BASE=//p' $file); break; fi; done; "
+        'if [ -n "$value" ]; then printf \'mastodon-infra secret_key_base %s\' "$value" | sha256sum | cut -c 1-32; fi'
+    )
+    for file in files:
+        told = dict(re.findall(r"(?m)^([a-z_]+) ([0-9a-f]{32})$", file.content))
+        if len(told) != len(file.content.splitlines()):
+            raise Refused(f"{file.path}: not every line is a name and 32 digits")
+        counted = tree.machine.must(ask).strip()
+        if counted not in {"", told.get("secret_key_base")}:
+            raise Refused(f"{file.path}: the key in the environment has the fingerprint {counted}")
