@@ -34,7 +34,7 @@ engine: ## Provides the Pulumi engine: the one on PATH, else the vendor's, else 
 
 test: ## Runs all checks and all tests. ARGS='-k postgres' chooses tests.
 	@scripts/timed install 'scripts/bootstrap dev' $(CHECKS) \
-		engine 'scripts/engine || [ -z "$$CI" ]' tests '$(BIN)/pytest -n $(WORKERS) $(ARGS)'
+		engine 'scripts/engine || [ -z "$$CI" ]' tests '$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)'
 
 test-machines: ## Boots real machines from our bundles on this computer, and looks at them. Needs root and systemd-nspawn.
 	@scripts/bootstrap dev
