@@ -88,6 +88,7 @@ class NginxContext:
         cloudflare: Networks whose word about the client's address is believed; empty without Cloudflare.
         origin_pull_ca: What Cloudflare's client certificate must chain to; empty without Cloudflare.
         maintenance_flag: While a file lies there, visitors are told to come back.
+        assets: Where files of this image and of earlier ones are kept, whose names change with their content.
         status_socket: Where the exporter reads nginx' own numbers.
         exporter_addresses: Where the exporter of nginx' numbers listens.
     """
@@ -105,6 +106,7 @@ class NginxContext:
     certificate: Certificate
     media: tuple[MediaHost, ...]
     maintenance_flag: str
+    assets: str
     status_socket: str
     exporter_addresses: tuple[str, ...]
 
@@ -174,6 +176,7 @@ def nginx_context(scene: Scene) -> NginxContext:
         certificate=_certificate(scene),
         media=_media(scene, tuning),
         maintenance_flag=f"{STATE}/maintenance",
+        assets=f"{STATE}/assets",
         status_socket="/run/mastodon-infra/nginx-status.sock",
         exporter_addresses=tuple(f"{address}:{port}" for address in scene.addresses("nginx-exporter")),
     )

@@ -52,6 +52,18 @@ def test_units_and_pages(solo, machine):
     check_everything(solo, machine)
 
 
+def test_files_of_the_image_are_kept_for_pages_of_later_ones(machine):
+    assert page(machine, "/packs/js/chunk-1.js") == "/* of this image */"
+    kept = "/var/lib/mastodon-infra/assets"
+    machine.must("bash", "-c", f"echo old > {kept}/packs/js/old.js; echo gone > {kept}/packs/js/gone.js; "
+                 f"touch -d '40 days ago' {kept}/packs/js/gone.js; systemctl restart mastodon-assets")  # fmt: skip
+
+    assert machine.must("ls", f"{kept}/packs/js").split() == ["chunk-1.js", "old.js"]
+    assert page(machine, "/packs/js/old.js") == "old"
+    assert machine.must("stat", "--format=%U %a", f"{kept}/packs/js/old.js") == "root 644"
+    assert machine.must("bash", "-c", "ls -d /var/lib/mastodon-infra/assets* | wc -l") == "2"
+
+
 def test_the_database_has_its_roles_and_the_owner(machine):
     roles = sql(machine, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'mastodon%' ORDER BY 1")
     assert {"mastodon", "mastodon_admin"} <= set(roles)

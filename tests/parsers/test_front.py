@@ -192,6 +192,21 @@ def test_files_say_how_long_they_may_be_kept_and_errors_that_they_may_not(ask):
     assert kept("/packs/none.svg") == "no-store"
 
 
+def test_files_of_earlier_images_are_shown_from_disk(stages, ask):
+    node, kept = stages("medium")[0].machine, "/var/lib/mastodon-infra/assets"
+    node.must(f"install -d {kept}.1/packs/js; ln -sfn {kept}.1 {kept}")
+    node.put(f"{kept}.1/packs/js/chunk-old.js", "/* of the last release */")
+    answer = ask("/packs/js/chunk-old.js")
+
+    assert (answer.status, answer.body) == (200, "/* of the last release */")
+    assert "javascript" in answer.headers["content-type"]
+    assert answer.headers["cache-control"] == "public, max-age=2419200, immutable"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert ask("/packs/app-1.js").status == 200, "what is not on disk, the app has"
+    assert "root:" not in ask("/packs/..%2f..%2f..%2f..%2f..%2fetc/passwd").body
+    assert "root:" not in ask("/packs/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd").body
+
+
 def test_files_of_the_last_release_are_there_after_an_upgrade(stages, ask):
     node = stages("medium")[0].machine
     before = ask("/packs/old-1.js")

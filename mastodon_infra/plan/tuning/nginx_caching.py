@@ -14,6 +14,7 @@ class Caching:
 
     page_keys_mb: Decided[int]
     page_kept_days: Decided[int]
+    asset_kept_days: Decided[int]
     gone_hours: Decided[int]
     versioned_max_age_seconds: Decided[int]
     fixed_max_age_seconds: Decided[int]
@@ -34,6 +35,12 @@ def cache_lifetimes() -> Caching:
             7,
             "as in Mastodon's own configuration; files of the last release outlive an upgrade so long",
             MASTODON,
+            "days",
+        ),
+        asset_kept_days=Decided(
+            28,
+            "four weeks, as long as browsers keep them; most files of an image are those of the one before",
+            JUDGEMENT,
             "days",
         ),
         gone_hours=Decided(24, "what is deleted stays deleted; as in Mastodon's own configuration", MASTODON, "h"),
