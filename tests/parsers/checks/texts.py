@@ -133,7 +133,7 @@ def password_files(tree: Tree, files: Files) -> None:
 def fingerprints(tree: Tree, files: Files) -> None:
     """Lines that the first start can store; sha256sum makes the same of the key in Mastodon's own environment."""
     ask = (
-        "for file in /etc/mastodon/web.env /etc/mastodon/sidekiq.env; do "
+        "value=; for file in /etc/mastodon/web.env /etc/mastodon/sidekiq.env; do "
         "if [ -e $file ]; then value=$(sed -n 's/^SECRET_KEY_BASE=//p' $file); break; fi; done; "
         'if [ -n "$value" ]; then printf \'mastodon-infra secret_key_base %s\' "$value" | sha256sum | cut -c 1-32; fi'
     )
