@@ -93,6 +93,11 @@ class Volume:
     mount_path: str
     unit: str
 
+    @property
+    def device_unit(self) -> str:
+        """What systemd calls the device."""
+        return f"{escape_path(self.device)}.device"
+
 
 @dataclass(frozen=True, slots=True)
 class VolumeContext:
