@@ -127,7 +127,7 @@ def _report(name: str, home: Path, engine: Path | None, stacks_dir: Path | None,
     new = _preview(plan)
     digest = engine / f"{name}.json" if engine else None
     if digest and digest.is_file():
-        resources, basis = engine_changes(json.loads(digest.read_text(encoding="utf-8"))), ENGINE
+        resources, basis = engine_changes(_digest(digest)), ENGINE
     else:
         resources, basis = resource_changes(old.get("resources", []), new["resources"]), OFFLINE
     known = {note["name"] for note in old.get("why", [])}
@@ -141,6 +141,18 @@ def _report(name: str, home: Path, engine: Path | None, stacks_dir: Path | None,
         violations=_violations(engine / f"{name}.events") if engine else (),
         notes=tuple((note["level"], note["text"]) for note in new["why"] if note["name"] not in known and old),
     )
+
+
+def _digest(path: Path) -> Mapping[str, Any]:
+    """What the engine said; raises SpecError for a file that was cut off."""
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        read = None
+    if not isinstance(read, dict) or "steps" not in read:
+        hint = "write it again: pulumi preview --json, or take it away to compare offline"
+        raise SpecError("this is not what pulumi preview --json writes", hint=hint, where=str(path))
+    return read
 
 
 def _kept(home: Path) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def known_secrets(config: Mapping[str, str], outputs: StackOutputs | None) -> tu
 def give(engine: Engine, keys: Mapping[str, str]) -> None:
     """Give keys out of an escrow in the config of a stack that has made nothing yet: its first ``up`` uses them.
 
-    Raises SpecError where the stack has keys already that are others, in use or given; then nothing is written.
+    Raises SpecError where the stack has keys already that are others, in use or given, or generates them itself; then
+    nothing is written.
     """
     config, told = engine.config(), engine.outputs()
     in_use = read_outputs(told).key_fingerprints if told else {}
@@ -54,6 +55,13 @@ def give(engine: Engine, keys: Mapping[str, str]) -> None:
             raise SpecError(
                 f"the stack has another {CONFIG_KEYS[name]} already",
                 hint="keys are given to a new stack, before its first up: pulumi stack init",
+            )
+    for name in keys:
+        if engine.protected_named(LOGICAL_NAMES[name]):
+            raise SpecError(
+                f"the stack generates {CONFIG_KEYS[name]} itself, with the same value",
+                hint=f"nothing has to be given; to keep it in the file: mastodon-infra secrets adopt "
+                f"{engine.stack} {CONFIG_KEYS[name]}",
             )
     for name, value in keys.items():
         if CONFIG_KEYS[name] not in config:

@@ -86,7 +86,8 @@ _REMEDIES = (
     _Remedy(
         r"marked for protection|protected resource|is protected|delete protection|[Uu]nprotect",
         "it holds data and is protected: {said}",
-        "take the change back; to delete data for good: mastodon-infra destroy {stack}",
+        "take the change back; a key that the file gives as well: mastodon-infra secrets adopt {stack}; "
+        "only to delete data for good: mastodon-infra destroy {stack}",
         ProtectedError,
     ),
     _Remedy(

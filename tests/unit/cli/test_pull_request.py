@@ -208,3 +208,17 @@ def test_a_snapshot_holds_no_secret(cli, stack, before):
         if path.is_file() and path.suffix in {".json", ".txt"}:
             assert "PRIVATE KEY-----" not in path.read_text()
     assert json.loads((before / "social" / "preview.json").read_text())["resources"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+def test_an_engine_file_that_was_cut_off_is_named(cli, stack, before, folder, text):
+    stack("social")
+    kept(cli, before)
+    (folder / "engine").mkdir()
+    (folder / "engine" / "social.json").write_text(text)
+
+    outcome = cli("pull-request", "--before", str(before), "--engine", "engine")
+
+    assert outcome.code == 1
+    assert "engine/social.json" in outcome.err
+    assert "pulumi preview --json" in outcome.err
