@@ -52,8 +52,18 @@ def add_consequences(page: Page, changes: Iterable[Step]) -> None:
             page.text(one, hang=2)
 
 
+VOLUME = "linode:index/volume:Volume"
+
+
+def is_moved_data(step: Step) -> bool:
+    """Whether a volume gets another machine: for the engine a change like any other."""
+    return step.operation == "update" and step.type == VOLUME and "linodeId" in step.keys
+
+
 def consequence(step: Step) -> str:
-    """What replacing or deleting a resource means for what it holds; empty where it holds nothing."""
+    """What replacing, deleting or moving a resource means for what it holds; empty where it holds nothing."""
+    if is_moved_data(step):
+        return f"The volume {step.name} is taken off its machine, and put on another: whatever uses it must be stopped."
     if step.operation not in {"delete", "replace"}:
         return ""
     from mastodon_infra.program.engine_state import KINDS_OF_DATA, MACHINE

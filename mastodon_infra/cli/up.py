@@ -11,6 +11,7 @@ import typer
 from mastodon_infra.cli import console
 from mastodon_infra.cli.layout import Page, counted
 from mastodon_infra.cli.stacks import JsonOption, StackArgument, StacksDirOption
+from mastodon_infra.errors import SpecError
 
 if TYPE_CHECKING:
     from mastodon_infra.cli.engine_preview import Previewed
@@ -22,11 +23,15 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Go on without aski
 
 def up(
     stack: StackArgument,
+    *,
     yes: YesOption = False,
     replace: Annotated[
         list[str] | None,
         typer.Option("--replace", metavar="NODE", help="Make this machine anew, with new user data. May be repeated."),
     ] = None,
+    move_data: Annotated[
+        bool, typer.Option("--move-data", help="Let volumes go to other machines: what uses them is stopped.")
+    ] = False,
     as_json: JsonOption = False,
     stacks_dir: StacksDirOption = None,
 ) -> None:
@@ -36,6 +41,7 @@ def up(
 
     Example: mastodon-infra up social
     """
+    from mastodon_infra.cli.engine_page import is_moved_data
     from mastodon_infra.cli.engine_preview import data_of, page_of, previewed
     from mastodon_infra.cli.engine_room import enter, needs_somebody, progress, replaced_urns
     from mastodon_infra.cli.stacks import stack_name
@@ -50,6 +56,12 @@ def up(
         if as_json:
             console.say_json({**data_of(room, found), "outputs": _shown(room.situation.outputs)})
         return
+    moved = [step.name for step in found.result.changes if is_moved_data(step)]
+    if moved and not (move_data or replace):
+        raise SpecError(
+            f"this would take {' and '.join(moved)} off a machine that may be writing to it",
+            hint="stop the instance there first, then give --move-data; see docs/how-to/grow-from-one-box.md",
+        )
     if not yes and not typer.confirm("Deploy this?", err=True):
         console.tell("Nothing was done.")
         raise typer.Exit(1)

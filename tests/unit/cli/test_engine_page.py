@@ -38,6 +38,8 @@ def test_what_goes_and_holds_something_has_a_plain_word():
     assert consequence(bucket) == "The bucket media is deleted and made anew, empty: every object in it is lost."
     assert consequence(key).startswith("The key redis-password is deleted")
     assert consequence(step("update", "linode:index/volume:Volume", "data-redis", "size")) == ""
+    moved = step("update", "linode:index/volume:Volume", "data-redis", "linodeId", "size")
+    assert consequence(moved).startswith("The volume data-redis is taken off its machine")
     assert consequence(step("delete", "linode:index/domainRecord:DomainRecord", "web-a")) == ""
 
 
