@@ -40,7 +40,8 @@ class MemoryBudget:
     """What a node's memory is spent on; the lines never sum to more than the machine has.
 
     ``spare`` is what is left for the page cache of everything but PostgreSQL, whose own line includes its cache.
-    ``elastic`` is what can be found for one process that grows, and ``limits`` hold each process within it.
+    ``elastic`` is what can be found for one process that grows, and ``limits`` hold each process within it. They sum to
+    more than that, so ``group_most`` holds all of them together; it is None where nothing may grow.
     """
 
     total_mib: int
@@ -48,6 +49,7 @@ class MemoryBudget:
     spare: Decided[int]
     elastic: Decided[int]
     limits: tuple[MemoryLimit, ...]
+    group_most: Decided[int] | None
 
     @property
     def used_mib(self) -> int:

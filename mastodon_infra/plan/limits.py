@@ -47,6 +47,23 @@ def memory_limits(limited: tuple[Limited, ...], *, elastic_mib: int, has_tasks: 
     return (*limits, _task_limit(elastic_mib)) if has_tasks else limits
 
 
+def group_limit(*, planned_mib: int, elastic_mib: int) -> Decided[int] | None:
+    """What all processes that may grow have together; None where there are none.
+
+    Each one's own limit allows it to take all that can be found. This one keeps them from taking it twice, so that the
+    machine itself never runs out and its kernel never has to choose among PostgreSQL, SSH and a runaway.
+    """
+    if not planned_mib:
+        return None
+    return Decided(
+        planned_mib + elastic_mib,
+        "all that is planned for those that may grow, and what else can be found on the machine, once",
+        JUDGEMENT,
+        "MiB",
+        (("planned", mib_text(planned_mib)), ("can be found", mib_text(elastic_mib))),
+    )
+
+
 def app_limits(planned: Mapping[str, int], *, web_workers: int) -> Iterator[Limited]:
     """What is held back of Mastodon's own processes; ``planned`` is MiB for one process, by line."""
     ceilings = {

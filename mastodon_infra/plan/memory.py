@@ -9,7 +9,14 @@ from mastodon_infra.catalog.sources import JUDGEMENT, MASTODON_CHART, REDIS, VMS
 from mastodon_infra.model.role import Role
 from mastodon_infra.plan.budget import MemoryBudget, MemoryLine, line
 from mastodon_infra.plan.decided import Decided
-from mastodon_infra.plan.limits import Limited, app_limits, elastic_memory, memory_limits, redis_limits
+from mastodon_infra.plan.limits import (
+    Limited,
+    app_limits,
+    elastic_memory,
+    group_limit,
+    memory_limits,
+    redis_limits,
+)
 from mastodon_infra.plan.roles import cards_of
 from mastodon_infra.plan.tuning import nginx, pgbouncer, sidekiq, streaming, web
 from mastodon_infra.plan.tuning.kernel import APP_ROLES
@@ -62,12 +69,15 @@ def memory_budget(load: Load) -> MemoryBudget:
         )
     used = sum(one.memory.value for one in lines)
     elastic = elastic_memory(spare_mib=max(total - used, 0), database_mib=database)
+    limits = memory_limits(_limited(load), elastic_mib=elastic.value, has_tasks=Role.WEB in load.roles)
+    held = {limit.name for limit in limits}
     return MemoryBudget(
         total,
         tuple(lines),
         Decided(total - used, "what is left for the page cache", JUDGEMENT, "MiB", (("used", mib_text(used)),)),
         elastic,
-        memory_limits(_limited(load), elastic_mib=elastic.value, has_tasks=Role.WEB in load.roles),
+        limits,
+        group_limit(planned_mib=sum(one.memory.value for one in lines if one.name in held), elastic_mib=elastic.value),
     )
 
 

@@ -35,6 +35,7 @@ class BaseContext:
         own_services: Internal hosts of services that run here: they are reached over loopback.
         other_hosts: All other internal hosts, and this node's own.
         may_forward: Whether administrators pass through this node to the others.
+        group_memory_mib: What Mastodon's processes and Redis have together; 0 where there are none.
     """
 
     hostname: str
@@ -47,6 +48,7 @@ class BaseContext:
     own_services: tuple[str, ...]
     other_hosts: tuple[InternalHost, ...]
     kernel: KernelTuning
+    group_memory_mib: int
     swap_file: str
     node_exporter_addresses: tuple[str, ...]
     state: str
@@ -69,6 +71,7 @@ def base_context(scene: Scene) -> BaseContext:
         own_services=own,
         other_hosts=tuple(host for host in scene.plan.network.hosts if host.name not in own),
         kernel=scene.node.kernel,
+        group_memory_mib=group.value if (group := scene.node.memory.group_most) else 0,
         swap_file=SWAP_FILE,
         node_exporter_addresses=tuple(f"{address}:{port}" for address in scene.addresses("node-exporter")),
         state=STATE,

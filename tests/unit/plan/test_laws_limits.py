@@ -35,6 +35,23 @@ def test_any_process_at_its_limit_fits_beside_all_that_is_planned(case):
 
 @LAW
 @given(plans())
+def test_limits_sum_up_to_the_machine(case):
+    for node in case.plan.nodes:
+        held = {limit.name for limit in node.memory.limits}
+        group = node.memory.group_most
+        if not held:
+            assert group is None, node.name
+            continue
+        lines = {line.name: line.memory.value for line in node.memory.lines}
+        # Half of PostgreSQL's share is page cache, which the kernel takes back.
+        others = sum(mib for name, mib in lines.items() if name not in held) - lines.get("postgres", 0) // 2
+        assert group.value + others <= node.memory.total_mib, node.name
+        assert sum(lines.get(name, 0) for name in held) <= group.value, node.name
+        assert all(planned_each(node, limit.name) <= group.value for limit in node.memory.limits if limit.name in lines)
+
+
+@LAW
+@given(plans())
 def test_what_is_planned_is_never_slowed_nor_ended(case):
     for node in case.plan.nodes:
         for limit in node.memory.limits:

@@ -49,8 +49,21 @@ def test_every_container_is_held_to_the_plan_s_limit_and_cannot_fill_the_journal
         assert said["MemoryMax"] == [f"{limit.most.value}M"], path
         assert said["MemoryHigh"] == [f"{limit.high.value}M"], path
         assert said["MemorySwapMax"] == [f"{limit.swap.value}M"], path
+        assert said["Slice"] == ["mastodon.slice"], path
         assert said["LogDriver"] == ["passthrough"], path
         assert int(said["LogRateLimitBurst"][0]) == plan.mastodon.containers.log_lines.value
+
+
+def test_what_may_grow_shares_one_limit_on_its_machine(plan):
+    for name, made in bundles_of(plan).items():
+        slices = [settings(file.content).get("Slice", ["system.slice"])[0] for file in made.files if file.defines_units]
+        group = plan.node(name).memory.group_most
+        if group is None:
+            assert "mastodon.slice" not in slices, name
+        else:
+            held = settings(made.file("/etc/systemd/system/mastodon.slice").content)
+            assert held["MemoryMax"] == [f"{group.value}M"], name
+            assert "mastodon.slice" in slices, name
 
 
 def test_images_are_there_before_anything_that_needs_them_starts(plan):
