@@ -16,7 +16,7 @@ CHECKS := \
 	types   '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-up engine test test-machines check format golden schema kinds bench sizes lock clean
+.PHONY: help demo demo-up engine rehearse test test-machines check format golden schema kinds bench sizes lock clean
 
 help: ## Lists these words.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,11 @@ demo-up: ## Deploys the stack `demo` with the real engine into a local cloud in 
 
 engine: ## Provides the Pulumi engine: the one on PATH, else the vendor's, else built from its modules (5 minutes, once).
 	@scripts/engine
+
+rehearse: ## Boots the stack demo on this computer, verifies it, takes it away. STACK=medium another one, KEEP=1 leaves it up. Root.
+	@scripts/bootstrap
+	@scripts/engine >/dev/null
+	@$(BIN)/mastodon-infra rehearse $(or $(STACK),demo) $(if $(KEEP),--keep)
 
 test: ## Runs all checks and all tests. ARGS='-k postgres' chooses tests.
 	@scripts/timed install 'scripts/bootstrap dev' $(CHECKS) \

@@ -2,6 +2,7 @@
 
 python -m mastodon_infra.rehearsal provider NAME ENGINE   a stand-in provider; the launchers in a local cloud say this
 python -m mastodon_infra.rehearsal environment FOLDER     makes a local cloud, and prints its variables for a shell
+python -m mastodon_infra.rehearsal keep FOLDER PARTS      boots what is in a local cloud, until it is told to end
 """
 
 from __future__ import annotations
@@ -47,6 +48,11 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["provider", name, engine, *_]:
             serve_provider(name, engine)
+        case ["keep", folder, parts]:
+            from mastodon_infra.rehearsal.machines.bed import Parts
+            from mastodon_infra.rehearsal.machines.keeper import keep
+
+            keep(Path(folder), Parts(Path(parts)))
         case ["environment", folder]:
             try:
                 print_environment(Path(folder))

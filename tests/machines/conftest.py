@@ -15,12 +15,17 @@ ASKED = "MASTODON_INFRA_MACHINES"
 
 
 @pytest.fixture(scope="session")
-def parts():
-    """What machines boot from; skips, or fails where machines were asked for, and says what is missing."""
+def asked():
+    """Skips where nobody asked for machines; fails where they were asked for and cannot be."""
     if not os.environ.get(ASKED):
         pytest.skip("machines are booted by: make test-machines")
     if os.geteuid() != 0:
         pytest.fail("machines need root: sudo make test-machines", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def parts(asked):
+    """What machines and the world outside are made from."""
     done = subprocess.run([PROJECT / "scripts/machine-parts"], capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.fail(done.stderr.strip()[-3000:], pytrace=False)

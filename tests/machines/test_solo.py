@@ -1,45 +1,56 @@
 """A whole instance on one machine: from a fresh Debian and its user data to a page through nginx, and over a reboot."""
 
 import json
+import re
+import stat
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.machines.looking import check_units, down, page, rehearsed, settled, sql
-from tests.parsers.cases import plan_of
+from mastodon_infra.rehearsal.machines.rehearsal import wait_until
+from tests.machines.looking import check_units, down, page, redis, rehearsed, sql
 
 NODE = "web-1"
-KERNEL = ("vm/swappiness", "vm/overcommit_memory", "kernel/pid_max", "fs/file-max", "kernel/hostname")
+SETTINGS = Path("/proc/sys")
+KERNEL = ("kernel/pid_max", "kernel/hostname", "kernel/panic", "fs/file-max", "fs/inotify/max_user_watches")
 
 
 def kernel():
     """What machines must leave alone on this computer."""
-    return {name: Path(f"/proc/sys/{name}").read_text() for name in KERNEL} | {"swaps": Path("/proc/swaps").read_text()}
+    settings = [*(SETTINGS / name for name in KERNEL), *sorted((SETTINGS / "vm").iterdir())]
+    found = {str(path): path.read_text() for path in settings if path.stat().st_mode & stat.S_IRUSR}
+    return found | {"swaps": Path("/proc/swaps").read_text()}
+
+
+def clock():
+    """By how much the clock is ahead of the time since the boot: it stays unless somebody sets the clock."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @pytest.fixture(scope="module")
-def before(parts):
-    return kernel()
+def before(asked):
+    return kernel(), clock()
 
 
 @pytest.fixture(scope="module")
-def solo(parts, before, tmp_path_factory):
-    with rehearsed(plan_of("solo"), parts, tmp_path_factory.mktemp("solo")) as rehearsal:
-        yield rehearsal
+def solo(before, tmp_path_factory):
+    with rehearsed("solo", {"size": "solo"}, tmp_path_factory.mktemp("solo")) as instance:
+        yield instance
 
 
 @pytest.fixture
 def machine(solo):
-    return solo.machines[NODE]
+    return solo.machine(NODE)
 
 
 def check_everything(solo, machine):
     """What holds after the first boot holds after every boot."""
     check_units(solo, NODE)
-    assert page(machine, "/health") == "OK"
-    assert page(machine, "/api/v1/streaming/health") == "OK"
-    assert json.loads(page(machine, "/api/v2/instance"))["users"] == 1
-    assert "/packs/" in page(machine, "/")
+    assert page(solo, "/health") == "OK"
+    assert page(solo, "/api/v1/streaming/health") == "OK"
+    assert json.loads(page(solo, "/api/v2/instance"))["users"] == 1
+    assert "/packs/" in page(solo, "/")
     assert sql(machine, "SELECT username FROM accounts") == ["admin"]
 
 
@@ -52,14 +63,15 @@ def test_units_and_pages(solo, machine):
     check_everything(solo, machine)
 
 
-def test_files_of_the_image_are_kept_for_pages_of_later_ones(machine):
-    assert page(machine, "/packs/js/chunk-1.js") == "/* of this image */"
+def test_files_of_the_image_are_kept_for_pages_of_later_ones(solo, machine):
+    assert page(solo, "/packs/js/chunk-1.js") == "/* of this image */"
     kept = "/var/lib/mastodon-infra/assets"
+    (application,) = re.findall(r"application-[\w.-]+\.js", page(solo, "/"))
     machine.must("bash", "-c", f"echo old > {kept}/packs/js/old.js; echo gone > {kept}/packs/js/gone.js; "
                  f"touch -d '40 days ago' {kept}/packs/js/gone.js; systemctl restart mastodon-assets")  # fmt: skip
 
-    assert machine.must("ls", f"{kept}/packs/js").split() == ["chunk-1.js", "old.js"]
-    assert page(machine, "/packs/js/old.js") == "old"
+    assert machine.must("ls", f"{kept}/packs/js").split() == [application, "chunk-1.js", "old.js"]
+    assert page(solo, "/packs/js/old.js") == "old"
     assert machine.must("stat", "--format=%U %a", f"{kept}/packs/js/old.js") == "root 644"
     assert machine.must("bash", "-c", "ls -d /var/lib/mastodon-infra/assets* | wc -l") == "2"
 
@@ -78,17 +90,10 @@ def test_data_lies_on_the_volumes(solo, machine):
 
 def test_a_job_is_worked(machine):
     """Through Redis as Mastodon's own user knows it."""
-    script = """
-        set -a; . /etc/mastodon/sidekiq.env
-        ask() { REDISCLI_AUTH=$REDIS_PASSWORD redis-cli --no-auth-warning --user "$REDIS_USER" -p "$REDIS_PORT" "$@"; }
-        ask LPUSH queue:mailers job > /dev/null
-        for _ in 1 2 3 4 5 6 7 8 9 10; do
-            if ask LRANGE stand-in:worked 0 -1 | grep -q queue:mailers; then exit 0; fi
-            sleep 1
-        done
-        exit 1
-    """
-    machine.must("bash", "-c", script)
+    job = {"class": "StandIn::Numbered", "args": [7, 0], "jid": "asked", "queue": "mailers"}
+    redis(machine, "LPUSH", "queue:mailers", json.dumps(job))
+    worked = "SELECT number FROM stand_in_jobs WHERE jid = 'asked'"
+    assert wait_until(lambda: sql(machine, worked) == ["7"], seconds=20)
 
 
 def test_every_target_of_monitoring_is_up(machine):
@@ -98,14 +103,13 @@ def test_every_target_of_monitoring_is_up(machine):
 def test_there_is_a_backup_in_the_bucket(solo, machine):
     info = json.loads(machine.must("runuser", "-u", "postgres", "--", "pgbackrest", "--output=json", "info"))
     assert [backup["type"] for backup in info[0]["backup"]] == ["full"]
-    assert any((solo.store / solo.plan.backups.bucket / "pgbackrest").iterdir())
+    assert any(solo.rehearsal.folder.glob(f"store/*/buckets/{solo.plan.backups.bucket}/pgbackrest/*"))
 
 
 def test_after_a_reboot_all_is_back_and_nothing_is_done_again(solo, machine):
     rows = sql(machine, "SELECT count(*) FROM users")
     cluster = sql(machine, "SELECT system_identifier FROM pg_control_system()")
-    machine.reboot()
-    settled(solo)
+    solo.reboot(NODE)
     check_everything(solo, machine)
     assert sql(machine, "SELECT count(*) FROM users") == rows
     assert sql(machine, "SELECT system_identifier FROM pg_control_system()") == cluster
@@ -116,4 +120,6 @@ def test_after_a_reboot_all_is_back_and_nothing_is_done_again(solo, machine):
 
 
 def test_this_computer_is_as_it_was(solo, before):
-    assert kernel() == before
+    settings, ahead = before
+    assert kernel() == settings
+    assert clock() == pytest.approx(ahead, abs=0.5)

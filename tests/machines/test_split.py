@@ -4,10 +4,7 @@ import json
 
 import pytest
 
-from mastodon_infra.model.instance import InstanceSpec
-from mastodon_infra.plan.instance import plan_instance
-from tests.machines.looking import check_units, down, page, rehearsed, settled, sql
-from tests.parsers.cases import SMALLEST
+from tests.machines.looking import check_units, down, page, rehearsed, sql
 
 NODES = {
     "front": {"roles": ["web", "streaming", "sidekiq"], "machine_type": "g6-standard-4"},
@@ -17,20 +14,18 @@ NODES = {
 
 
 @pytest.fixture(scope="module")
-def split(parts, tmp_path_factory):
-    plan = plan_instance(InstanceSpec.model_validate(SMALLEST | {"size": "small", "nodes": NODES}))
-    with rehearsed(plan, parts, tmp_path_factory.mktemp("split")) as rehearsal:
-        yield rehearsal
+def split(asked, tmp_path_factory):
+    with rehearsed("split", {"size": "small", "nodes": NODES}, tmp_path_factory.mktemp("split")) as instance:
+        yield instance
 
 
 def check_everything(split):
-    for name, machine in split.machines.items():
+    for name in split.machines:
         check_units(split, name)
-        assert page(machine, "/health") == "OK", name
-    front, data = split.machines["front-1"], split.machines["data-1"]
-    assert json.loads(page(front, "/api/v2/instance"))["users"] == 1
-    assert page(front, "/api/v1/streaming/health") == "OK"
-    assert sql(data, "SELECT username FROM accounts") == ["admin"]
+    assert page(split, "/health") == "OK"
+    assert json.loads(page(split, "/api/v2/instance"))["users"] == 1
+    assert page(split, "/api/v1/streaming/health") == "OK"
+    assert sql(split.machine("data-1"), "SELECT username FROM accounts") == ["admin"]
 
 
 def test_pages_and_units(split):
@@ -38,10 +33,9 @@ def test_pages_and_units(split):
 
 
 def test_monitoring_reaches_every_target(split):
-    assert down(split.machines["watch-1"]) == []
+    assert down(split.machine("watch-1")) == []
 
 
 def test_after_all_have_rebooted_at_once(split):
-    split.reboot_all()
-    settled(split)
+    split.reboot(*split.machines)
     check_everything(split)

@@ -9,6 +9,7 @@ import json
 import re
 import secrets
 from typing import Any
+from urllib.parse import urlsplit
 
 from mastodon_infra.rehearsal.kinds import (
     EVERYTHING,
@@ -28,6 +29,8 @@ from mastodon_infra.rehearsal.world import Thing, Values, World
 BUCKET = "aws:s3/bucket:Bucket"
 OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 OPENED = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
+BUCKET_CORS = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
 USER, USER_POLICY, ACCESS_KEY = (
     "aws:iam/user:User",
     "aws:iam/userPolicy:UserPolicy",
@@ -73,13 +76,21 @@ def _bucket_name(value: Any) -> str | None:
     return None if is_fine else f"{value!r} is no name of a bucket: 3 to 63 of a-z, 0-9, hyphen and dot"
 
 
+def _endpoint(call: Call) -> str:
+    """The host that the provider asks for buckets."""
+    named = [urlsplit(one["s3"]).hostname for one in call.account.settings.get("endpoints") or () if one.get("s3")]
+    return named[0] if named and named[0] else f"s3.{call.account.settings.get('region')}.amazonaws.com"
+
+
 def _bucket(call: Call) -> Values:
+    """As the vendor tells it; the SDK knows no ``endpoint``, which is for whoever plays the store."""
     name, where = call.inputs["bucket"], call.account.settings.get("region")
     return {
         "arn": f"arn:aws:s3:::{name}",
         "region": where,
         "bucketDomainName": f"{name}.s3.amazonaws.com",
         "bucketRegionalDomainName": f"{name}.s3.{where}.amazonaws.com",
+        "endpoint": _endpoint(call),
     }
 
 
@@ -230,7 +241,7 @@ AWS = Cloud(
             identity=lambda call: str(call.inputs["bucket"]),
         ),
         Kind(
-            token="aws:s3/bucketPolicy:BucketPolicy",  # noqa: S106  # a type's name
+            token=BUCKET_POLICY,
             required=("bucket", "policy"),
             checks=(known(_policy, "policy"),),
             rules=(*_ANY_BUCKET, _bucket_policy_names_the_bucket, _public_policy_is_opened),
@@ -238,7 +249,7 @@ AWS = Cloud(
             identity=lambda call: str(call.inputs["bucket"]),
         ),
         Kind(
-            token="aws:s3/bucketCorsConfiguration:BucketCorsConfiguration",  # noqa: S106  # a type's name
+            token=BUCKET_CORS,
             required=("bucket", "corsRules"),
             checks=(length("corsRules", 1, 100), _cors_rules),
             rules=_ANY_BUCKET,

@@ -9,14 +9,17 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
 
+from mastodon_infra.rehearsal.clouds.cloudflare_keys import keep_pull_key, origin_authority, pull_key
 from mastodon_infra.rehearsal.kinds import EVERYTHING, ApiError, Call, Kind, between, known, not_both, one_of
 from mastodon_infra.rehearsal.provider import Cloud
 from mastodon_infra.rehearsal.world import Values, World
 
 ZONE = "cloudflare:index/zone:Zone"
 """Zones are there before the program: whoever rehearses puts them into the world."""
+RECORD, SETTING = "cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/zoneSetting:ZoneSetting"
+RULESET = "cloudflare:index/ruleset:Ruleset"
+PULL_SETTINGS = "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings"
 
 AUTOMATIC_TTL, LEAST_TTL, MOST_TTL = 1, 30, 86400
 RECORD_TYPES = ("A", "AAAA", "CAA", "CNAME", "HTTPS", "MX", "NS", "PTR", "SRV", "SVCB", "TLSA", "TXT")
@@ -191,14 +194,14 @@ def _hosts_are_in_zones(call: Call) -> None:
 
 
 def _signed(call: Call) -> Values:
-    """By an authority that signs once and is forgotten: nothing that is tested asks for its chain."""
+    """By the authority of Cloudflare's own that its proxies trust."""
     request = x509.load_pem_x509_csr(call.inputs["csr"].encode())
-    key, begin = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC).replace(microsecond=0)
+    authority, begin = origin_authority(call.world), datetime.now(UTC).replace(microsecond=0)
     end = begin + timedelta(days=call.get("requestedValidity") or max(VALIDITIES))
     made = (
         x509.CertificateBuilder()
         .subject_name(request.subject)
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "origin authority of the local cloud")]))
+        .issuer_name(authority.certificate.subject)
         .public_key(request.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
@@ -206,7 +209,7 @@ def _signed(call: Call) -> Values:
         .add_extension(
             x509.SubjectAlternativeName([x509.DNSName(name) for name in call.inputs["hostnames"]]), critical=False
         )
-        .sign(key, hashes.SHA256())
+        .sign(authority.key, hashes.SHA256())
     )
     return {"certificate": made.public_bytes(serialization.Encoding.PEM).decode(), "expiresOn": end.isoformat()}
 
@@ -225,7 +228,7 @@ def _key_fits_certificate(inputs: Values) -> str | None:
 
 
 def _certificate_is_there(call: Call) -> None:
-    uploaded = {thing.id for token in (_CERTIFICATE, _HOST_CERTIFICATE) for thing in call.world.all(token)}
+    uploaded = {thing.id for token in (PULL_CERTIFICATE, _HOST_CERTIFICATE) for thing in call.world.all(token)}
     for config in call.get("configs") or ():
         if config.get("certId") not in uploaded:
             raise ApiError(f"certificate {config.get('certId')} not found", status=404)
@@ -239,11 +242,17 @@ def _zone(world: World, arguments: Values) -> Values:
     raise ApiError(f"no zone {wanted[1] or wanted[0]} in this account", status=404)
 
 
-_CERTIFICATE = "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate"
+PULL_CERTIFICATE = "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate"
 _HOST_CERTIFICATE = (
     "cloudflare:index/authenticatedOriginPullsHostnameCertificate:AuthenticatedOriginPullsHostnameCertificate"
 )
 _ON_OFF = one_of("value", "on", "off")
+
+
+def _uploaded(call: Call) -> Values:
+    """The key is kept where nobody asks: the proxies of a rehearsal show the certificate to machines."""
+    keep_pull_key(call.world, _identity(call), call.inputs["privateKey"])
+    return {"certificateId": _identity(call), "status": "active"}
 
 
 def _certificate_kind(token: str) -> Kind:
@@ -254,8 +263,9 @@ def _certificate_kind(token: str) -> Kind:
         rules=(_zone_is_there,),
         replace_on=EVERYTHING,
         write_only=frozenset({"privateKey"}),
-        computed=lambda call: {"certificateId": _identity(call), "status": "active"},
+        computed=_uploaded,
         identity=_identity,
+        on_delete=lambda world, thing, _: pull_key(world, thing.id).unlink(missing_ok=True),
     )
 
 
@@ -275,7 +285,7 @@ CLOUDFLARE = Cloud(
     "cloudflare",
     (
         Kind(
-            token="cloudflare:index/dnsRecord:DnsRecord",  # noqa: S106  # a type's name
+            token=RECORD,
             required=("zoneId", "name", "type", "ttl"),
             checks=(
                 one_of("type", *RECORD_TYPES),
@@ -292,7 +302,7 @@ CLOUDFLARE = Cloud(
             identity=_identity,
         ),
         Kind(
-            token="cloudflare:index/ruleset:Ruleset",  # noqa: S106  # a type's name
+            token=RULESET,
             required=("kind", "name", "phase"),
             checks=(
                 one_of("kind", "custom", "managed", "root", "zone"),
@@ -305,7 +315,7 @@ CLOUDFLARE = Cloud(
             identity=_identity,
         ),
         Kind(
-            token="cloudflare:index/zoneSetting:ZoneSetting",  # noqa: S106  # a type's name
+            token=SETTING,
             required=("zoneId", "settingId", "value"),
             rules=(_zone_is_there, _setting_is_known),
             replace_on=frozenset({"zoneId", "settingId"}),
@@ -338,10 +348,10 @@ CLOUDFLARE = Cloud(
             computed=_signed,
             identity=_identity,
         ),
-        _certificate_kind(_CERTIFICATE),
+        _certificate_kind(PULL_CERTIFICATE),
         _certificate_kind(_HOST_CERTIFICATE),
         Kind(
-            token="cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings",  # noqa: S106
+            token=PULL_SETTINGS,
             required=("zoneId", "enabled"),
             rules=(_zone_is_there,),
             replace_on=frozenset({"zoneId"}),

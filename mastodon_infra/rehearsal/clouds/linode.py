@@ -23,6 +23,7 @@ from mastodon_infra.rehearsal.provider import Cloud
 from mastodon_infra.rehearsal.world import Thing, Values, World
 
 CONFIG = "linode:index/nodeBalancerConfig:NodeBalancerConfig"
+NODE = "linode:index/nodeBalancerNode:NodeBalancerNode"
 DOMAIN = "linode:index/domain:Domain"
 BUCKET, OBJECT = (
     "linode:index/objectStorageBucket:ObjectStorageBucket",
@@ -170,7 +171,7 @@ LINODE = Cloud(
             replace_on=frozenset({"nodebalancerId"}),
         ),
         Kind(
-            token="linode:index/nodeBalancerNode:NodeBalancerNode",  # noqa: S106  # a type's name
+            token=NODE,
             required=("nodebalancerId", "configId", "label", "address"),
             checks=(
                 labelled(3, 32),

@@ -9,7 +9,7 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
-from mastodon_infra.rehearsal.machines.place import GATEWAY
+from mastodon_infra.rehearsal.machines.addresses import GATEWAY
 
 PACKAGES = "/srv/packages"
 STREAMING_FILES = 65_535
@@ -36,7 +36,7 @@ NETWORK_UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What ``scripts/machine-parts`` makes: Debian, the bundles' packages, a system for the image, and an S3 server."""
+    """What ``scripts/machine-parts`` makes."""
 
     folder: Path
 
@@ -54,6 +54,16 @@ class Parts:
     def image_system(self) -> Path:
         """A tar of Debian with Python."""
         return self.folder / "image.tar"
+
+    @property
+    def outside(self) -> Path:
+        """The root file system of what plays the world outside."""
+        return self.folder / "outside"
+
+    @property
+    def acme(self) -> Path:
+        """The certificate authority."""
+        return self.folder / "pebble"
 
     @property
     def store(self) -> Path:

@@ -1,22 +1,32 @@
-"""The stand-in image of Mastodon, as blobs that a registry gives out."""
+"""Container images for a rehearsal's registry, as blobs: the stand-in of Mastodon, or a real one from an archive."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
+import re
 import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from mastodon_infra.errors import SpecError
+from mastodon_infra.rehearsal.machines.stand_in.mastodon import rules
+
 LAYER = "application/vnd.oci.image.layer.v1.tar"
-USER = "991:991"
+USER = "mastodon"
+NUMBER = 991
 FOLDER = "opt/mastodon"
 WRITABLE = "opt/mastodon/tmp"
-PROGRAM = Path(__file__).parent / "stand_in/mastodon.py"
+PACKAGE = "mastodon_infra.rehearsal.machines.stand_in.mastodon"
+PROGRAM = Path(__file__).parent / "stand_in/mastodon"
+LIBRARY = f"usr/lib/python3/dist-packages/{PACKAGE.replace('.', '/')}"
+ENTRY = f'#!/bin/sh\nexec python3 -u -m {PACKAGE} "$0" "$@"\n'
 COMMANDS = ("usr/local/bin/bundle", "usr/local/bin/node", f"{FOLDER}/bin/tootctl", f"{FOLDER}/bin/prometheus_exporter")
-MIGRATIONS = ("20170101000000_first.rb", "20260801000000_last.rb")
+VERSION = "v4.7.4"
+FIRST_MIGRATION = "20170101000000"
+TRUSTED = "etc/ssl/certs/ca-certificates.crt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +37,25 @@ class Blob:
     size: int
 
 
-def build_image(system: Path, folder: Path) -> str:
-    """Put the image's blobs into the folder; ``system`` is a tar of Debian with Python. Gives the manifest's digest."""
+def build_image(system: Path, folder: Path, *, version: str = VERSION, trusted: str = "") -> str:
+    """Put the stand-in's blobs into the folder, and give its manifest's digest.
+
+    Args:
+        system: A tar of Debian with Python.
+        folder: Where the registry's blobs lie, each under its digest.
+        version: The release that it plays, such as ``v4.7.4``: each has migrations and assets of its own.
+        trusted: Certificates of the authorities that it trusts, instead of Debian's.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    layers = [_keep_file(system, folder), _keep(_own_layer(), folder)]
+    layers = [_keep_file(system, folder), _keep(own_layer(version, trusted), folder)]
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", **rules.BAKED}
     config = {
         "architecture": "amd64",
         "os": "linux",
         "config": {
-            "User": "mastodon",
+            "User": USER,
             "WorkingDir": f"/{FOLDER}",
-            "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "MASTODON_SIDEKIQ_READY_FILENAME=sidekiq_process_has_started"],
+            "Env": [f"{name}={value}" for name, value in environment.items()],
         },
         "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]},
     }
@@ -50,21 +68,84 @@ def build_image(system: Path, folder: Path) -> str:
     return _keep(json.dumps(manifest).encode(), folder).digest
 
 
-def _own_layer() -> bytes:
+def unpack_archive(archive: Path, folder: Path) -> str:
+    """Put a real image's blobs into the folder, from a tar in OCI layout, and give its manifest's digest.
+
+    An index of several architectures stays what it is: whoever pulls chooses. Raises SpecError where the archive holds
+    no image, or more than one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    digests: list[str] = []
+    with tarfile.open(archive) as tar:
+        for entry in tar:
+            content = tar.extractfile(entry)
+            if content is None:
+                continue
+            name = entry.name.removeprefix("./")
+            if name == "index.json":
+                digests = [one["digest"] for one in json.load(content)["manifests"]]
+            elif found := re.fullmatch(r"blobs/sha256/([0-9a-f]{64})", name):
+                with (folder / f"sha256-{found.group(1)}").open("wb") as kept:
+                    shutil.copyfileobj(content, kept)
+    if len(digests) != 1:
+        raise SpecError(
+            f"{archive.name} holds {len(digests)} images, and one is needed",
+            hint="skopeo copy docker://IMAGE oci-archive:FILE",
+        )
+    return digests[0]
+
+
+def own_layer(version: str = VERSION, trusted: str = "") -> bytes:
+    """What the stand-in has above Debian: its program under Mastodon's names, and the folders of Mastodon's image."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        _add(tar, "usr/local/lib/mastodon.py", PROGRAM.read_text(encoding="utf-8"))
-        for path in COMMANDS:
-            _add(tar, path, '#!/bin/sh\nexec python3 -u /usr/local/lib/mastodon.py "$0" "$@"\n', mode=0o755)
-        _add(tar, f"{FOLDER}/public/packs/js/chunk-1.js", "/* of this image */")
-        for name in MIGRATIONS:
-            _add(tar, f"{FOLDER}/db/migrate/{name}", "")
-        _add(tar, "etc/passwd", "root:x:0:0::/root:/bin/sh\nmastodon:x:991:991::/opt/mastodon:/bin/sh\n")
-        _add(tar, "etc/group", "root:x:0:\nmastodon:x:991:\n")
+        for path in sorted(PROGRAM.glob("*.py")):
+            _add(tar, f"{LIBRARY}/{path.name}", path.read_text(encoding="utf-8"))
+        for command in COMMANDS:
+            _add(tar, command, ENTRY, mode=0o755)
+        for name, text in _app(version).items():
+            _add(tar, f"{FOLDER}/{name}", text)
+        _add(tar, "etc/passwd", f"root:x:0:0::/root:/bin/sh\n{USER}:x:{NUMBER}:{NUMBER}::/{FOLDER}:/bin/sh\n")
+        _add(tar, "etc/group", f"root:x:0:\n{USER}:x:{NUMBER}:\n")
+        if trusted:
+            _add(tar, TRUSTED, trusted)
         entry = tarfile.TarInfo(WRITABLE)
-        entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, 0o755, 991, 991
+        entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, 0o755, NUMBER, NUMBER
         tar.addfile(entry)
     return layer.getvalue()
+
+
+APPLICATION = """\
+/* Mastodon VERSION, as far as a rehearsal's browser sees it */
+const say = (text) => document.body.appendChild(document.createElement("p")).append(text);
+say("A rehearsal: this page, its script and the numbers below came through every part of the instance.");
+fetch("/api/v2/instance").then((answer) => answer.json()).then((told) => {
+  say(`${told.domain} runs the stand-in for Mastodon ${told.version}; its database knows ${told.users} user.`);
+});
+"""
+"""The app: it shows that scripts load, and that the API answers to the page."""
+
+
+def _app(version: str) -> dict[str, str]:
+    """The app's own files: of each release there are others."""
+    stamp = migration_stamp(version)
+    return {
+        "lib/mastodon/version": f"{version}\n",
+        "public/packs/js/chunk-1.js": "/* of this image */",
+        f"public/packs/js/application-{version}.js": APPLICATION.replace("VERSION", version),
+        "public/sw.js": "/* a service worker */",
+        "public/robots.txt": "User-agent: *\nDisallow: /media_proxy/\n",
+        f"db/migrate/{FIRST_MIGRATION}_first.rb": "",
+        f"db/migrate/{stamp}00_before_deployment.rb": "",
+        f"db/post_migrate/{stamp}01_after_deployment.rb": "",
+    }
+
+
+def migration_stamp(version: str) -> str:
+    """The first 12 digits of a release's migrations: later releases, higher numbers."""
+    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    major, minor, patch = (int(part) for part in found.groups()) if found else (5, 0, 0)
+    return f"{2022 + major}{minor:02d}{patch:02d}0000"
 
 
 def _add(tar: tarfile.TarFile, path: str, text: str, *, mode: int = 0o644) -> None:
