@@ -1,0 +1,65 @@
+"""The balancers' API, asked over HTTP as Linode documents it."""
+
+import asyncio
+import json
+
+import pytest
+
+from mastodon_infra.operate.api import Api
+from mastodon_infra.operate.converge.balancer import Balancers
+from mastodon_infra.operate.converge.decide import ConvergeError
+from tests.unit.operate.servers import TOKEN, serving
+
+ROWS = {
+    "/v4/nodebalancers": [{"id": 7, "label": "ours"}],
+    "/v4/nodebalancers/7/configs": [{"id": 1}],
+    "/v4/nodebalancers/7/configs/1/nodes": [{"id": 11, "label": "web-1", "mode": "accept"}],
+}
+
+
+def drain(answer):
+    """Drain web-1 at a server that answers so."""
+
+    async def whole(url):
+        balancers = Balancers(Api(f"{url}/v4", TOKEN), ("ours",))
+        await balancers.read()
+        await balancers.drain("web-1")
+
+    with serving(answer) as url:
+        asyncio.run(whole(url))
+
+
+def test_a_node_is_drained_with_the_token_and_nothing_but_its_mode_is_changed():
+    changes = []
+
+    def answer(request):
+        assert request.headers["authorization"] == f"Bearer {TOKEN}"
+        if request.method == "PUT":
+            changes.append((request.path, json.loads(request.body)))
+            return 200, {}, b"{}"
+        return 200, {}, json.dumps({"data": ROWS[request.path]}).encode()
+
+    drain(answer)
+
+    assert changes == [("/v4/nodebalancers/7/configs/1/nodes/11", {"mode": "drain"})]
+
+
+@pytest.mark.parametrize("refused", ["GET", "PUT"])
+def test_what_the_api_refuses_is_told_with_what_helps(refused):
+    def answer(request):
+        if request.method == refused:
+            return 401, {}, b'{"errors": [{"reason": "Invalid Token"}]}'
+        return 200, {}, json.dumps({"data": ROWS[request.path]}).encode()
+
+    with pytest.raises(ConvergeError, match="401 Invalid Token") as caught:
+        drain(answer)
+
+    assert "LINODE_TOKEN" in caught.value.problems[0].hint
+
+
+def test_a_server_that_is_not_there_is_told():
+    async def whole():
+        await Balancers(Api("http://127.0.0.1:9/v4", TOKEN), ("ours",)).read()
+
+    with pytest.raises(ConvergeError, match="could not be asked"):
+        asyncio.run(whole())

@@ -1,0 +1,198 @@
+"""What a running machine needs to hold its bundle."""
+
+from dataclasses import replace
+
+import pytest
+
+from mastodon_infra.operate.converge.decide import ConvergeError, decide
+from mastodon_infra.render.difference import Act, Verb
+from tests.unit.operate.converge.machines import FolderMachine, a_bundle, a_file
+
+NGINX = "/etc/nginx/nginx.conf"
+OLD = a_bundle(a_file(NGINX, need="reload nginx.service"), units=("nginx.service",))
+NEW = a_bundle(a_file(NGINX, "two\n", need="reload nginx.service"), units=("nginx.service",))
+
+
+@pytest.fixture
+def machine(tmp_path):
+    made = FolderMachine(tmp_path)
+    made.boot(OLD)
+    return made
+
+
+def postgres(content):
+    path = "/etc/postgresql/17/main/conf.d/10-tuning.conf"
+    return a_bundle(
+        a_file(path, content, need="restart postgresql@17-main.service"), units=("postgresql@17-main.service",)
+    )
+
+
+def test_a_machine_that_holds_its_bundle_needs_nothing(machine):
+    assert not machine.decide(OLD)
+
+
+def test_a_changed_file_is_shown_by_its_lines_and_its_service_reloads(machine):
+    steps = machine.decide(NEW)
+
+    (change,) = (one for one in steps.difference.files if one.path == NGINX)
+    assert change.lines()[-2:] == ("-one", "+two")
+    assert [(act.verb, act.unit) for act in steps.acts] == [(Verb.RELOAD, "nginx.service")]
+    assert steps.edited == ()
+
+
+def test_a_file_that_somebody_edited_is_told_and_saved_aside_before_it_is_replaced(machine):
+    machine.put(NGINX, "mine\n")
+
+    steps = machine.converge(NEW)
+
+    assert steps.edited == (NGINX,)
+    assert machine.at(NGINX).read_text() == "two\n"
+    assert machine.at(f"/var/lib/mastodon-infra/aside/now{NGINX}").read_text() == "mine\n"
+
+
+def test_a_file_that_is_no_longer_in_the_bundle_goes_and_its_service_hears_of_it(machine):
+    more = a_bundle(
+        *OLD.files[-1:], a_file("/etc/nginx/more.conf", need="reload nginx.service"), units=("nginx.service",)
+    )
+    machine.boot(more)
+
+    steps = machine.converge(OLD)
+
+    assert not machine.at("/etc/nginx/more.conf").exists()
+    assert Act(Verb.RELOAD, "nginx.service", ("/etc/nginx/more.conf",)) in steps.acts
+
+
+def test_a_file_of_somebody_else_stays(machine):
+    machine.put("/etc/nginx/theirs.conf", "theirs\n")
+
+    machine.converge(NEW)
+
+    assert machine.at("/etc/nginx/theirs.conf").read_text() == "theirs\n"
+
+
+def test_only_another_mode_is_mended_without_writing_of_it_as_edited(machine):
+    machine.at(NGINX).chmod(0o666)
+
+    steps = machine.converge(OLD)
+
+    assert machine.at(NGINX).stat().st_mode & 0o777 == 0o644
+    assert steps.edited == ()
+
+
+def test_what_nobody_may_read_is_not_told(machine):
+    secret = a_bundle(a_file("/etc/mastodon/web.env", "A=hush\n", mode=0o600))
+    machine.boot(secret)
+
+    steps = machine.decide(a_bundle(a_file("/etc/mastodon/web.env", "A=other\n", mode=0o600)))
+
+    assert "hush" not in repr(machine.look(secret).texts)
+    assert [change.lines() for change in steps.difference.files if change.path.endswith("env")] == [()]
+
+
+def test_a_service_that_should_run_and_does_not_is_started(machine):
+    machine.active.clear()
+
+    assert [(act.verb, act.unit) for act in machine.decide(OLD).acts] == [(Verb.START, "nginx.service")]
+
+
+def test_a_unit_that_is_gone_is_stopped_before_its_file_is_removed(machine):
+    path = "/etc/containers/systemd/mastodon-more.container"
+    more = a_bundle(a_file(path, "[Container]\n"), *OLD.files[-1:], units=("mastodon-more.service",))
+    machine.boot(more)
+
+    machine.converge(OLD)
+
+    assert "systemctl stop mastodon-more.service" in machine.said
+    assert "mastodon-more.service" not in machine.active
+    assert "systemctl daemon-reload" in machine.said
+
+
+def test_an_instance_that_nobody_wants_any_more_is_stopped(machine):
+    def streaming(*ports):
+        wants = " ".join(f"mastodon-streaming@{port}.service" for port in ports)
+        return a_bundle(
+            a_file("/etc/containers/systemd/mastodon-streaming@.container", "[Container]\n"),
+            a_file("/etc/systemd/system/mastodon.target.d/streaming.conf", f"[Unit]\nWants={wants}\n"),
+            units=("mastodon.target",),
+        )
+
+    machine.boot(streaming(4000, 4001))
+    machine.converge(streaming(4000))
+
+    assert machine.active == {"mastodon.target", "mastodon-streaming@4000.service"}
+
+
+def test_what_holds_state_is_not_interrupted_without_leave_and_is_not_forgotten(machine):
+    machine.boot(postgres("one\n"))
+    new = postgres("two\n")
+
+    first = machine.converge(new, allow_restart=False)
+    again = machine.decide(new, allow_restart=False)
+
+    assert [act.unit for act in first.waiting] == ["postgresql@17-main.service"]
+    assert machine.said == ["systemctl daemon-reload"]
+    assert not again
+    assert again.waiting == first.waiting
+    assert machine.look(new).installed != new.digest
+
+    machine.converge(new, allow_restart=True)
+
+    assert machine.said[1:] == ["systemctl daemon-reload", "systemctl restart postgresql@17-main.service"]
+    assert machine.look(new).installed == new.digest
+    assert not machine.decide(new).waiting
+
+
+def test_a_reboot_does_what_waited(machine):
+    machine.boot(postgres("one\n"))
+    new = postgres("two\n")
+    machine.converge(new, allow_restart=False)
+
+    machine.reboot()
+    machine.converge(new, allow_restart=False)
+
+    assert "systemctl restart postgresql@17-main.service" not in machine.said
+    assert machine.look(new).installed == new.digest
+
+
+def test_a_database_that_would_leave_the_machine_is_refused_without_leave(machine):
+    machine.boot(postgres("one\n"))
+
+    with pytest.raises(ConvergeError, match="no longer in the plan"):
+        machine.decide(OLD, allow_restart=False)
+
+
+def test_another_image_is_not_this_doors_work(machine):
+    def web(image):
+        return a_bundle(a_file("/etc/containers/systemd/mastodon-web.container", f"[Container]\nImage={image}\n"))
+
+    machine.boot(web("mastodon:v4.7.4"))
+
+    with pytest.raises(ConvergeError, match=r"mastodon:v4.7.4, and the plan wants mastodon:v4.8.0"):
+        machine.decide(web("mastodon:v4.8.0"))
+
+
+def test_a_machine_that_never_finished_installing_itself_is_left_alone(tmp_path):
+    with pytest.raises(ConvergeError, match="not finished installing"):
+        FolderMachine(tmp_path).decide(OLD)
+
+
+def test_a_machine_at_which_somebody_else_works_is_left_alone(machine):
+    with pytest.raises(ConvergeError, match="another converge"):
+        decide(NEW, replace(machine.look(NEW), is_busy=True), allow_restart=True)
+
+
+def test_missing_packages_are_added_and_none_is_taken_away(machine):
+    new = a_bundle(*OLD.files[-1:], units=("nginx.service",), packages=("nginx", "tor"))
+    machine.packages = {"nginx", "theirs"}
+
+    steps = machine.converge(new)
+
+    assert steps.difference.packages.added == ("tor",)
+    assert machine.packages == {"nginx", "tor", "theirs"}
+
+
+def test_settings_that_let_people_in_are_told_apart(machine):
+    sshd = "/etc/ssh/sshd_config.d/10-mastodon-infra.conf"
+    new = a_bundle(*OLD.files[-1:], a_file(sshd, need="reload ssh.service"), units=("nginx.service",))
+
+    assert machine.decide(new).guarded == (sshd,)
