@@ -179,6 +179,18 @@ def _system_alerts() -> Iterator[Alert]:
         "unit-failed",
     )
     yield Alert(
+        "unit-never-starts",
+        'node_systemd_unit_state{name=~"mastodon-(first-start|schema|images|postgres-roles)[.]service",'
+        'state="activating"}',
+        "==",
+        HAPPENED,
+        "30m",
+        Severity.WARNING,
+        "{{ $labels.name }} on {{ $labels.node }} tries to start, again and again",
+        "It never fails for good: without it Mastodon's processes wait, or the instance has no owner.",
+        "unit-failed",
+    )
+    yield Alert(
         "firewall-off",
         'node_systemd_unit_state{name="nftables.service",state="active"}',
         "==",

@@ -87,6 +87,9 @@ def _certificate_timing() -> CertificateTiming:
     return CertificateTiming(
         renew_days_left=Decided(30, "a third of a life of 90 days: a month to mend what fails", LETS_ENCRYPT, "days"),
         look_every_minutes=Decided(10, "looking costs nobody anything but this machine", JUDGEMENT, "min"),
+        not_yet_seconds=Decided(
+            20, "until there is a first one, every second visitor of two nodes may be refused", JUDGEMENT, "s"
+        ),
         first_pause_minutes=Decided(
             30, "after a failure; five an hour and name are the most that the authority bears", LETS_ENCRYPT, "min"
         ),

@@ -121,6 +121,7 @@ class CertificateTiming:
 
     renew_days_left: Decided[int]
     look_every_minutes: Decided[int]
+    not_yet_seconds: Decided[int]
     first_pause_minutes: Decided[int]
     longest_pause_minutes: Decided[int]
     patience_minutes: Decided[int]

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 from mastodon_infra.plan.types import NodePlan
 from mastodon_infra.render.bundle_types import BundleFile, NodeBundle
+from mastodon_infra.render.installer import INSTALLED_PATH
+from mastodon_infra.render.scene import STATE
 from mastodon_infra.render.wiring import HostKey
 from mastodon_infra.render.yaml_text import Yaml, yaml_text
 
 HEADER = "#cloud-config\n# Managed by mastodon-infra. A machine reads this once, at its first boot.\n"
 INSTALL_UNIT = "mastodon-infra-install.service"
+DIGEST_PATH = f"{STATE}/digest"
+"""The bundle's digest, until the installer has done its work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,17 @@ def _document(
     )
     yield (
         "write_files",
-        [{"path": file.path, "permissions": f"{file.mode:04o}", "content": file.content} for file in files],
+        [
+            {"path": file.path, "permissions": f"{file.mode:04o}", "content": file.content}
+            for file in (*files, TransientFile(DIGEST_PATH, f"{node_bundle.digest}\n", 0o644))
+        ],
     )
     yield (
         "runcmd",
         [
             ["systemctl", "daemon-reload"],
             ["systemctl", "enable", INSTALL_UNIT],
-            ["systemctl", "start", INSTALL_UNIT],
+            # A first try may fail, and the unit goes on by itself: that is no failure of cloud-init, and it waits.
+            ["sh", "-c", f"systemctl start {INSTALL_UNIT} || until [ -e {INSTALLED_PATH} ]; do sleep 5; done"],
         ],
     )

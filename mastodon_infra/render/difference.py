@@ -157,26 +157,48 @@ def _members(old: Iterable[T], new: Iterable[T]) -> Members[T]:
 
 
 def _acts(old: NodeBundle, new: NodeBundle, files: Iterable[FileChange]) -> tuple[Act, ...]:
+    was, now = started(old), started(new)
+    starts = (Act(Verb.START, unit) for unit in now if unit not in was)
+    stops = (Act(Verb.STOP, unit) for unit in was if unit not in now)
+    return in_order(new, (*stops, *starts, *_needed(new, files)))
+
+
+def _needed(new: NodeBundle, files: Iterable[FileChange]) -> Iterator[Act]:
+    """What changed files need: each unit once for each action."""
     because: dict[tuple[Action, str], list[str]] = {}
-    known = _unit_names(new)
+    known = unit_names(new)
     for change in files:
         need = change.either.needs
         for unit in _instances(need.unit, known):
             because.setdefault((need.action, unit), []).append(change.path)
-    reboot = [path for (action, _), paths in because.items() if action is Action.REBOOT for path in paths]
-    if reboot:
-        return (Act(Verb.REBOOT, "", tuple(reboot)),)
-    was, now = _started(old), _started(new)
-    chosen = {unit: Act(Verb.START, unit) for unit in now if unit not in was}
-    for action, verb in ((Action.RESTART, Verb.RESTART), (Action.RELOAD, Verb.RELOAD)):
-        for (wanted, unit), paths in because.items():
-            if wanted is action and unit in known:
-                chosen.setdefault(unit, Act(verb, unit, tuple(paths)))
-    stops = tuple(Act(Verb.STOP, unit) for unit in was if unit not in now)
-    return (*stops, *(chosen[unit] for unit in _in_order(new, known) if unit in chosen))
+    for (action, unit), paths in because.items():
+        if action is Action.REBOOT or (action in _VERBS and unit in known):
+            yield Act(_VERBS[action], unit, tuple(paths))
 
 
-def _started(bundle: NodeBundle) -> tuple[str, ...]:
+_VERBS = {Action.REBOOT: Verb.REBOOT, Action.RESTART: Verb.RESTART, Action.RELOAD: Verb.RELOAD}
+_WEIGHTS = (Verb.STOP, Verb.START, Verb.RESTART, Verb.RELOAD)
+"""Which of two acts on one unit does the other's work too, that one first."""
+
+
+def in_order(bundle: NodeBundle, acts: Iterable[Act]) -> tuple[Act, ...]:
+    """Each unit once, with the act that outweighs its others: stops first, the rest after what they are ordered after.
+
+    A reboot stands alone, since it does all of that.
+    """
+    found = tuple(acts)
+    reboots = [act for act in found if act.verb is Verb.REBOOT]
+    if reboots:
+        return (Act(Verb.REBOOT, "", tuple(path for act in reboots for path in act.because)),)
+    chosen: dict[str, Act] = {}
+    for act in sorted(found, key=lambda one: _WEIGHTS.index(one.verb)):
+        chosen.setdefault(act.unit, act)
+    stops = tuple(act for act in chosen.values() if act.verb is Verb.STOP)
+    order = _in_order(bundle, unit_names(bundle))
+    return (*stops, *(chosen[unit] for unit in order if unit in chosen and chosen[unit] not in stops))
+
+
+def started(bundle: NodeBundle) -> tuple[str, ...]:
     """Units that run: those that the bundle starts, and those that they want, containers among them."""
     own = (unit.name for unit in bundle.units if unit.state is UnitState.STARTED)
     disabled = {unit.name for unit in bundle.units if unit.state is UnitState.DISABLED}
@@ -186,14 +208,14 @@ def _started(bundle: NodeBundle) -> tuple[str, ...]:
 def _mentioned(bundle: NodeBundle) -> Iterator[str]:
     """Services that the targets of the bundle want."""
     for file in bundle.files:
-        if file.defines_units and _unit_of(file.path).endswith(".target"):
+        if file.defines_units and unit_of(file.path).endswith(".target"):
             for found in _MENTION.finditer(file.content):
                 yield from (name for name in found[1].split() if name.endswith(".service"))
 
 
-def _unit_names(bundle: NodeBundle) -> tuple[str, ...]:
+def unit_names(bundle: NodeBundle) -> tuple[str, ...]:
     """Every unit that the machine is known to have."""
-    defined = (_unit_of(file.path) for file in bundle.files if file.defines_units)
+    defined = (unit_of(file.path) for file in bundle.files if file.defines_units)
     listed = (unit.name for unit in bundle.units)
     needed = (file.needs.unit for file in bundle.files if file.needs.unit and "*" not in file.needs.unit)
     return tuple(dict.fromkeys([*listed, *_mentioned(bundle), *sorted({*defined, *needed})]))
@@ -206,7 +228,7 @@ def _instances(unit: str, known: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in known if fnmatchcase(name, unit) and "@." not in name)
 
 
-def _unit_of(path: str) -> str:
+def unit_of(path: str) -> str:
     """The unit that a file of systemd's or podman's folders is about: its own name, or its folder's for a drop-in."""
     below = next(path.removeprefix(folder) for folder in UNIT_FOLDERS if path.startswith(folder))
     name = PurePosixPath(below).parts[0].removesuffix(".d")
@@ -218,7 +240,7 @@ def _in_order(bundle: NodeBundle, known: tuple[str, ...]) -> tuple[str, ...]:
     order: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(known, ()))
     for file in bundle.files:
         if file.defines_units:
-            for unit in _those_of(_unit_of(file.path), known):
+            for unit in _those_of(unit_of(file.path), known):
                 instance = unit.partition("@")[2].rpartition(".")[0]
                 for found in _ORDER.finditer(file.content):
                     for other in found[2].replace("%i", instance).split():

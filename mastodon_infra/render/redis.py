@@ -35,12 +35,13 @@ class RedisServer:
 
 @dataclass(frozen=True, slots=True)
 class RedisContext:
-    """The node of both stores, and who may log in: two users of one password, and of very different rights."""
+    """The node of both stores, and who may log in: two users of very different rights."""
 
     servers: tuple[RedisServer, ...]
     app_user: str
     exporter_user: str
-    password: str
+    app_password: str
+    exporter_password: str
 
 
 def redis_context(scene: Scene) -> RedisContext:
@@ -53,7 +54,8 @@ def redis_context(scene: Scene) -> RedisContext:
         ),
         app_user=REDIS_USER,
         exporter_user=EXPORTER_USER,
-        password=scene.wiring.redis_password,
+        app_password=scene.wiring.redis_password,
+        exporter_password=scene.wiring.redis_exporter_password,
     )
 
 

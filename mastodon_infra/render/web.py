@@ -13,6 +13,9 @@ from mastodon_infra.plan.tuning.nginx import NginxTuning
 from mastodon_infra.render.app import PumaContext, puma_context
 from mastodon_infra.render.scene import ETC, LIBRARY, STATE, Scene
 
+NOT_YET_STATUS = 75
+"""What programs say when the same may work later: EX_TEMPFAIL of sysexits(3)."""
+
 
 @dataclass(frozen=True, slots=True)
 class MediaHost:
@@ -54,6 +57,7 @@ class Certificate:
         given_key_path: Where the bundle puts the key: nginx' own copy changes only together with the chain.
         webroot, published: Folders of the authority's challenges, and of the chain for the other nodes.
         get, show: Scripts that get a chain, and that put one in force.
+        not_yet_status: What the first of them ends with while there is nothing to get.
     """
 
     is_ours: bool
@@ -69,6 +73,7 @@ class Certificate:
     published: str
     get: str
     show: str
+    not_yet_status: int
     origin_certificate: str
     private_key: str
     request: str
@@ -255,6 +260,7 @@ def _certificate(scene: Scene) -> Certificate:
         published=f"{STATE}/published",
         get=f"{LIBRARY}/obtain-certificate" if asks else f"{LIBRARY}/fetch-certificate",
         show=f"{LIBRARY}/show-certificate",
+        not_yet_status=NOT_YET_STATUS,
         origin_certificate=wiring.origin_certificate,
         private_key=wiring.origin_private_key if is_ours else wiring.site_private_key,
         request=wiring.site_certificate_request,

@@ -22,6 +22,7 @@ USUAL_LENGTHS = {
     "postgres_admin_password": 40,
     "postgres_exporter_password": 40,
     "redis_password": 40,
+    "redis_exporter_password": 40,
     "backup_cipher_passphrase": 64,
     "media_access_key_id": 20,
     "media_secret_access_key": 40,
@@ -102,6 +103,7 @@ class Wiring:
     origin_pull_ca: str = ""
     site_private_key: str = ""
     site_certificate_request: str = ""
+    redis_exporter_password: str = ""
 
     def __repr__(self) -> str:
         nodes = ", ".join(key.node for key in self.host_keys)

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from mastodon_infra.render.bundle_types import BundleDirectory, BundleFile
+from mastodon_infra.render.installer import record_text
 from mastodon_infra.render.payload import Payload
 from mastodon_infra.render.user_data import user_data
 from tests.parsers.cases import Place, node_of, plan_of
@@ -73,8 +74,16 @@ def test_both_routes_leave_the_tree_of_the_bundle(place, route, fresh):
         fresh.must([INSTALLER], environment=environment, seconds=60)
 
     assert difference(fresh, place) == []
-    assert fresh.must("ls /var/lib/mastodon-infra") == "installed"
+    assert fresh.must("ls /var/lib/mastodon-infra") == "applied\ninstalled"
+    assert fresh.must("cat /var/lib/mastodon-infra/installed") == bundle_of(place).digest
+    assert record(fresh.must("cat /var/lib/mastodon-infra/applied")) == record(record_text(bundle_of(place)))
+    assert fresh.must("stat --format='%a %U' /var/lib/mastodon-infra/applied") == "600 root"
     assert fresh.must(["hostname", "--fqdn"]) == node.hostname
+
+
+def record(text):
+    """What was written down, but for the sum of /etc/hosts, where the tests have put the bucket."""
+    return [line for line in text.splitlines() if not (line.startswith("sum ") and line.endswith(" /etc/hosts"))]
 
 
 def boot(machine, text):

@@ -61,7 +61,12 @@ def tree(machine_tree):
 def said(tree, command, port=QUEUE, user=REDIS_USER):
     """What Redis answers to a user's command."""
     line = f"set -f; redis-cli --user {user} --no-auth-warning -p {port} {command}"
-    return tree.machine.must(line, environment={"REDISCLI_AUTH": tree.wiring.redis_password})
+    return tree.machine.must(line, environment={"REDISCLI_AUTH": password_of(tree, user)})
+
+
+def password_of(tree, user):
+    """Each user's own."""
+    return tree.wiring.redis_exporter_password if user == EXPORTER_USER else tree.wiring.redis_password
 
 
 def server(tree, name, port):
@@ -85,6 +90,15 @@ def test_nobody_comes_in_without_a_name_or_with_a_wrong_password(tree):
         for user in ("default", REDIS_USER, EXPORTER_USER):
             wrong = {"REDISCLI_AUTH": "wrong" if user != "default" else tree.wiring.redis_password}
             assert "NOAUTH" in tree.machine.must(f"redis-cli --user {user} -p {QUEUE} GET one", environment=wrong)
+
+
+def test_one_users_password_does_not_open_the_other(tree):
+    with server(tree, "queue", QUEUE):
+        for user, other in ((REDIS_USER, EXPORTER_USER), (EXPORTER_USER, REDIS_USER)):
+            ask = f"redis-cli --no-auth-warning --user {user} -p {QUEUE} PING"
+            own, others = ({"REDISCLI_AUTH": password_of(tree, one)} for one in (user, other))
+            assert tree.machine.must(ask, environment=own).strip() == "PONG"
+            assert "NOAUTH" in tree.machine.must(ask, environment=others)
 
 
 def test_the_exporter_reads_figures_and_no_data(tree):

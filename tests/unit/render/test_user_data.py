@@ -32,6 +32,8 @@ def tree_after_first_boot(data: UserData) -> Tree:
     tree = {
         entry["path"]: (int(entry["permissions"], 8), entry["content"]) for entry in parsed(data.text)["write_files"]
     }
+    digest = tree.pop("/var/lib/mastodon-infra/digest")[1]
+    assert re.fullmatch(r"[0-9a-f]{64}\n", digest)
     if data.payload is not None:
         assert tree.pop("/var/lib/mastodon-infra/payload.sha256")[1] == f"{data.payload.sha256}\n"
         assert data.payload.key in tree.pop("/var/lib/mastodon-infra/payload.curl")[1]
