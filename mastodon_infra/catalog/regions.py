@@ -113,6 +113,19 @@ REGIONS: tuple[Region, ...] = (
 )
 """All core regions, by part of the world and then by identifier."""
 
+API_WORDS = {
+    Capability.VPC: "VPCs",
+    Capability.VLAN: "Vlans",
+    Capability.OBJECT_STORAGE: "Object Storage",
+    Capability.BLOCK_STORAGE: "Block Storage",
+    Capability.NODEBALANCER: "NodeBalancers",
+    Capability.CLOUD_FIREWALL: "Cloud Firewall",
+    Capability.METADATA: "Metadata",
+    Capability.PLACEMENT_GROUP: "Placement Group",
+    Capability.PREMIUM: "Premium Plans",
+}
+"""What Linode's API calls what a region can do."""
+
 _BY_NAME = {row.name: row for row in REGIONS}
 
 

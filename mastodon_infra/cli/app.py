@@ -15,6 +15,7 @@ from typer.main import get_command
 from mastodon_infra import __version__
 from mastodon_infra.cli import console
 from mastodon_infra.cli.check import check
+from mastodon_infra.cli.converge import converge
 from mastodon_infra.cli.cost import cost
 from mastodon_infra.cli.demo import demo
 from mastodon_infra.cli.destroy import destroy
@@ -22,17 +23,22 @@ from mastodon_infra.cli.diff import diff
 from mastodon_infra.cli.escrow import escrow
 from mastodon_infra.cli.explain import explain
 from mastodon_infra.cli.facts import facts
+from mastodon_infra.cli.logs import logs
 from mastodon_infra.cli.new import new
 from mastodon_infra.cli.plan import plan
 from mastodon_infra.cli.preflight import preflight
 from mastodon_infra.cli.preview import preview
 from mastodon_infra.cli.refresh import refresh
+from mastodon_infra.cli.rehearse import rehearse
 from mastodon_infra.cli.render import render
 from mastodon_infra.cli.schema import schema
 from mastodon_infra.cli.secrets import secrets
 from mastodon_infra.cli.snapshot import pull_request, snapshot
+from mastodon_infra.cli.ssh import ssh
+from mastodon_infra.cli.status import status
 from mastodon_infra.cli.tiers import tiers
 from mastodon_infra.cli.up import up
+from mastodon_infra.cli.verify import verify
 from mastodon_infra.errors import MastodonInfraError, Problem
 
 PROGRAM = "mastodon-infra"
@@ -87,6 +93,11 @@ for verb, summary in (
     (render, "Write the files of every machine."),
     (preview, "Show what would be made at the cloud."),
     (up, "Deploy a stack, after a preview."),
+    (converge, "Bring running machines up to date."),
+    (verify, "Look whether all is as planned."),
+    (status, "Look at it quickly."),
+    (ssh, "Log in to a machine."),
+    (logs, "Show a machine's journal."),
     (refresh, "Write down what the clouds say."),
     (destroy, "Take a stack away again."),
     (preflight, "Check tokens, region, zone, state."),
@@ -97,6 +108,7 @@ for verb, summary in (
     (tiers, "Show the sizes side by side."),
     (facts, "List prices and limits with dates."),
     (schema, "Print the JSON Schema of a stack file."),
+    (rehearse, "Boot a stack on this computer."),
     (demo, "Take the shipped stack through it all."),
 ):
     app.command(short_help=summary)(verb)

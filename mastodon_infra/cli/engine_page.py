@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ LOST = {
     "bucket": "every object in it is lost",
     "zone": "every record in it is lost, those that others put there too",
 }
+NEW_ADDRESS = (
+    "Its public address becomes another one: the stack's own DNS records follow, and names that were looked up "
+    "before lead to the old one for as long as their TTL."
+)
 WORDS = {"create": "to create", "update": "to change in place", "replace": "to replace", "delete": "to delete"}
 
 
@@ -43,9 +48,9 @@ def _with_keys(step: Step) -> str:
     return f"{step.name} ({', '.join(sorted(step.keys))})" if step.operation == "update" and step.keys else step.name
 
 
-def add_consequences(page: Page, changes: Iterable[Step]) -> None:
+def add_consequences(page: Page, changes: Iterable[Step], known: Known) -> None:
     """A plain word for everything that goes and holds something."""
-    words = [one for one in map(consequence, changes) if one]
+    words = [one for one in (consequence(step, known) for step in changes) if one]
     if words:
         page.heading("What goes")
         for one in words:
@@ -55,15 +60,36 @@ def add_consequences(page: Page, changes: Iterable[Step]) -> None:
 VOLUME = "linode:index/volume:Volume"
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a step alone does not tell of what it means.
+
+    Attributes:
+        given: Keys that the stack's file gives with the value in use, by their logical names.
+        reserved: Machines that keep their public address, whatever becomes of them.
+    """
+
+    given: Collection[str] = ()
+    reserved: Collection[str] = ()
+
+
+NOTHING_KNOWN = Known()
+
+
 def is_moved_data(step: Step) -> bool:
     """Whether a volume gets another machine: for the engine a change like any other."""
     return step.operation == "update" and step.type == VOLUME and "linodeId" in step.keys
 
 
-def consequence(step: Step) -> str:
+def moved_words(volume: str) -> str:
+    """What moving a volume means."""
+    return f"The volume {volume} is taken off its machine, and put on another: whatever uses it must be stopped."
+
+
+def consequence(step: Step, known: Known = NOTHING_KNOWN) -> str:
     """What replacing, deleting or moving a resource means for what it holds; empty where it holds nothing."""
     if is_moved_data(step):
-        return f"The volume {step.name} is taken off its machine, and put on another: whatever uses it must be stopped."
+        return moved_words(step.name)
     if step.operation not in {"delete", "replace"}:
         return ""
     from mastodon_infra.program.engine_state import KINDS_OF_DATA, MACHINE
@@ -71,13 +97,31 @@ def consequence(step: Step) -> str:
     goes = "is deleted" if step.operation == "delete" else "is deleted and made anew, empty"
     if step.type == MACHINE:
         then = " for good" if step.operation == "delete" else " and comes back with new user data after some minutes"
-        return f"The machine {step.name} goes{then}: what is only on its own disk is lost; volumes stay."
+        address = "" if step.operation == "delete" or step.name in known.reserved else f" {NEW_ADDRESS}"
+        return f"The machine {step.name} goes{then}: what is only on its own disk is lost; volumes stay.{address}"
     kind = KINDS_OF_DATA.get(step.type)
     if kind:
         return f"The {kind} {step.name} {goes}: {LOST[kind]}."
+    return _key_words(step, goes, known)
+
+
+def _key_words(step: Step, goes: str, known: Known) -> str:
+    if step.operation == "delete" and step.name in known.given:
+        return f"The key {step.name} is given by the stack's file from now on, with the same value: no key is lost."
     if step.type.startswith("random:") or step.is_protected:
         return f"The key {step.name} {goes}: what was encrypted or opened with it needs the old one."
     return ""
+
+
+def version_words(before: str, now: str) -> str:
+    """What another version of Mastodon means for an instance that runs; empty where it is the same one."""
+    if not before or before == now:
+        return ""
+    return (
+        f"Mastodon goes from {before} to {now}, and nothing here upgrades an instance that runs: its machines keep "
+        f"{before}, and one that is made anew waits for a database that was migrated to {now}. Until there is an "
+        f"upgrade, keep it in the stack's file: mastodon.version: {before}."
+    )
 
 
 # --- Money ----------------------------------------------------------------------------------------------------------
@@ -121,7 +165,7 @@ def converge_line(nodes: Sequence[str]) -> str:
     return f"{counted(len(nodes), 'machine awaits', 'machines await')} converge: {named}"
 
 
-def changes_data(changes: Iterable[Step]) -> list[dict[str, Any]]:
+def changes_data(changes: Iterable[Step], known: Known = NOTHING_KNOWN) -> list[dict[str, Any]]:
     """The changes as data."""
     return [
         {
@@ -130,7 +174,7 @@ def changes_data(changes: Iterable[Step]) -> list[dict[str, Any]]:
             "name": step.name,
             "urn": step.urn,
             "keys": sorted(step.keys),
-            "consequence": consequence(step),
+            "consequence": consequence(step, known),
         }
         for step in changes
     ]

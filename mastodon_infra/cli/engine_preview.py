@@ -17,6 +17,7 @@ from mastodon_infra.cli.engine_page import (
     changes_data,
     converge_line,
     money_line,
+    version_words,
 )
 from mastodon_infra.cli.layout import Page
 
@@ -35,6 +36,7 @@ class Previewed:
         monthly_usd_before: What the deployed one costs; empty where that is not known.
         waiting: Machines that will have to be converged.
         is_nothing: Whether neither resources nor outputs would be others.
+        version_words: What another version of Mastodon means; empty where it stays.
     """
 
     result: Result
@@ -42,13 +44,14 @@ class Previewed:
     monthly_usd_before: str
     waiting: tuple[str, ...]
     is_nothing: bool
+    version_words: str
 
 
 def previewed(room: Room, urns: Sequence[str] = ()) -> Previewed:
-    """Ask the engine."""
+    """Ask the engine, and the policies where the room has some; raises what either refuses."""
     from mastodon_infra.cost.estimate import estimate
 
-    result = room.runs.preview(replace=urns)
+    result = room.runs.preview(replace=urns, policies=room.policies)
     before = room.situation.outputs
     return Previewed(
         result=result,
@@ -56,6 +59,7 @@ def previewed(room: Room, urns: Sequence[str] = ()) -> Previewed:
         monthly_usd_before=before.monthly_usd if before else "",
         waiting=tuple(awaiting(before, result.outputs.get("bundleDigests"), result.changes)),
         is_nothing=not result.changes and _are_same(room, result),
+        version_words=version_words(before.mastodon_version if before else "", room.loaded.plan.mastodon.version.value),
     )
 
 
@@ -83,6 +87,9 @@ def page_of(room: Room, found: Previewed) -> str:
         page.heading("Found on the way")
         for check in room.warnings:
             page.text(f"{check.group}, {check.name}: {check.seen}. {check.remedy}", hang=2)
+    if found.version_words:
+        page.heading("Another version of Mastodon")
+        page.text(found.version_words, hang=2)
     if found.result.warnings:
         page.heading("The engine warns")
         for text in found.result.warnings:
@@ -91,7 +98,7 @@ def page_of(room: Room, found: Previewed) -> str:
         page.heading("Nothing changes.")
     else:
         add_changes(page, found.result.changes)
-        add_consequences(page, found.result.changes)
+        add_consequences(page, found.result.changes, room.known)
     if found.waiting:
         page.heading(f"Afterwards {converge_line(found.waiting)}")
     page.heading(f"Cost: {money_line(found.monthly_usd, found.monthly_usd_before)}")
@@ -105,8 +112,8 @@ def data_of(room: Room, found: Previewed) -> dict[str, Any]:
     return {
         "stack": room.loaded.name,
         "notes": [plain(note) for note in room.loaded.plan.notes],
-        "warnings": list(found.result.warnings),
-        "changes": changes_data(found.result.changes),
+        "warnings": [*filter(None, [found.version_words]), *found.result.warnings],
+        "changes": changes_data(found.result.changes, room.known),
         "nothing_changes": found.is_nothing,
         "awaiting_converge": list(found.waiting),
         "monthly_usd": str(found.monthly_usd),

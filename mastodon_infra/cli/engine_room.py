@@ -17,6 +17,7 @@ from mastodon_infra.cli.preview import short_type
 from mastodon_infra.errors import Problem, SpecError, ToolError
 
 if TYPE_CHECKING:
+    from mastodon_infra.cli.engine_page import Known
     from mastodon_infra.cli.stacks import Loaded
     from mastodon_infra.operate.checks import Check
     from mastodon_infra.operate.situation import Situation
@@ -36,12 +37,23 @@ class Room:
         situation: What its state told.
         runs: The engine on it.
         warnings: What was found on the way and stops nothing.
+        policies: The policy pack that a deployment asks; None where none is ready.
     """
 
     loaded: Loaded
     situation: Situation
     runs: StackRuns
     warnings: tuple[Check, ...]
+    policies: Path | None = None
+
+    @property
+    def known(self) -> Known:
+        """What the engine's steps do not tell."""
+        from mastodon_infra.cli.engine_page import Known
+        from mastodon_infra.operate.adoption import given_as_in_use
+
+        reserved = frozenset(one.node for one in self.loaded.plan.reserved)
+        return Known(given_as_in_use(self.situation.config or {}, self.situation.fingerprints or {}), reserved)
 
 
 def enter(stack: str, stacks_dir: Path | None, *, is_deploying: bool = False) -> Room:
@@ -74,14 +86,15 @@ def enter(stack: str, stacks_dir: Path | None, *, is_deploying: bool = False) ->
         environment=engine.environment,
         on_stop=_stopping,
     )
-    return Room(loaded, situation, runs, tuple(check for check in checks if check.outcome is Outcome.WARN))
+    warnings = tuple(check for check in checks if check.outcome is Outcome.WARN)
+    return Room(loaded, situation, runs, warnings, engine.policies() if is_deploying else None)
 
 
 def _checks(loaded: Loaded, situation: Situation, *, is_deploying: bool) -> tuple[Check, ...]:
     from mastodon_infra.operate.accounts import accounts_from, clients_of
     from mastodon_infra.operate.engine import EngineError
     from mastodon_infra.operate.preflight import preflight
-    from mastodon_infra.operate.state_checks import state_checks
+    from mastodon_infra.operate.state_checks import KEPT_TWICE, state_checks
     from mastodon_infra.rehearsal.local_cloud import WORLD_VARIABLE
 
     checks = tuple(state_checks(loaded.plan, situation, stack=loaded.name))
@@ -90,12 +103,37 @@ def _checks(loaded: Loaded, situation: Situation, *, is_deploying: bool) -> tupl
         # Outputs of an older program: deploying is what mends them.
         checks = tuple(check for check in checks if (check.group, check.name) != ("state", "outputs"))
     if not is_deploying:
-        return tuple(check for check in checks if check.group not in {"escrow", "secrets"})
+        # But what the engine itself would refuse is told here once, and not there for every key.
+        return tuple(check for check in checks if check.group not in {"escrow", "secrets"} or check.name == KEPT_TWICE)
     if WORLD_VARIABLE in os.environ or situation.config is None:
         return checks
     accounts = accounts_from(situation.config, os.environ)
-    found = preflight(loaded.plan, accounts, clients=clients_of(accounts), is_deployed=situation.is_deployed)
+    found = preflight(
+        loaded.plan,
+        accounts,
+        clients=clients_of(accounts),
+        is_deployed=situation.is_deployed,
+        wiring=situation.wiring,
+    )
     return (*checks, *found)
+
+
+def bucket_checks(room: Room) -> tuple[Check, ...]:
+    """The media bucket as it was just made, where it could not be tried before: its keys came with it."""
+    from mastodon_infra.model.services import StorageProvider
+    from mastodon_infra.operate.accounts import Accounts, clients_of, store_keys
+    from mastodon_infra.operate.engine import find_engine
+    from mastodon_infra.operate.store_checks import store_checks
+    from mastodon_infra.program.outputs import read_outputs
+    from mastodon_infra.rehearsal.local_cloud import WORLD_VARIABLE
+
+    plan = room.loaded.plan
+    if plan.media.provider is not StorageProvider.LINODE or room.situation.outputs or WORLD_VARIABLE in os.environ:
+        return ()
+    outputs = read_outputs(find_engine(stack=room.loaded.name, file=room.runs.file).outputs())
+    accounts = Accounts()
+    patience = clients_of(accounts).patience_seconds
+    return tuple(store_checks(plan, store_keys(plan, accounts, outputs.wiring), patience_seconds=patience))
 
 
 def _refuse(checks: Iterable[Check]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mastodon_infra.cli import console
+from mastodon_infra.cli.layout import Page
 from mastodon_infra.cli.stacks import StackArgument, StacksDirOption, load
 from mastodon_infra.errors import SpecError, ToolError
 
@@ -84,9 +85,11 @@ def _write(loaded: Loaded, out: Path, passphrase_file: Path | None, *, force: bo
     if differences(again, outputs.key_fingerprints):
         raise ToolError("the written file holds other keys than the stack", hint="deploy once more, then escrow again")
     record(Path(loaded.file.name), again.record)
-    console.say(f"wrote {len(again.keys)} keys of {again.domain} into {out}, and {loaded.file.name} tells of it")
-    console.say("  keep two copies of the file and the passphrase apart from it, outside the cloud account;")
-    console.say(f"  to see that a copy is good: mastodon-infra escrow {loaded.name} --check {out}")
+    _say(
+        f"wrote {len(again.keys)} keys of {again.domain} into {out}, and {loaded.file.name} tells of it",
+        "keep two copies of the file and the passphrase apart from it, outside the cloud account;",
+        f"to see that a copy is good: mastodon-infra escrow {loaded.name} --check {out}",
+    )
 
 
 def _check(loaded: Loaded, file: Path, passphrase_file: Path | None) -> None:
@@ -101,7 +104,7 @@ def _check(loaded: Loaded, file: Path, passphrase_file: Path | None) -> None:
             hint=f"write a new one: mastodon-infra escrow {loaded.name} --out FILE",
             where=str(file),
         )
-    console.say(f"ok: {file} of {kept.date} holds the {len(kept.keys)} keys that {kept.domain} uses")
+    _say(f"ok: {file} of {kept.date} holds the {len(kept.keys)} keys that {kept.domain} uses")
 
 
 def _give(loaded: Loaded, file: Path, passphrase_file: Path | None) -> None:
@@ -119,7 +122,16 @@ def _give(loaded: Loaded, file: Path, passphrase_file: Path | None) -> None:
         )
     give(find_engine(stack=loaded.name, file=path), kept.keys)
     record(path, kept.record)
-    console.say(f"{path} gives the {len(kept.keys)} keys of the escrow of {kept.date} now; the next up uses them")
+    _say(f"{path} gives the {len(kept.keys)} keys of the escrow of {kept.date} now; the next up uses them")
+
+
+def _say(done: str, *further: str) -> None:
+    """What was done, and below it what comes next, within the terminal's width."""
+    page = Page(console.width(), console.is_plain())
+    page.text(done, indent=0, hang=2)
+    for line in further:
+        page.text(line, hang=2)
+    console.say(str(page))
 
 
 def _opened(file: Path, passphrase_file: Path | None) -> Escrow:

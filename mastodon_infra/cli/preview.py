@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,13 +63,20 @@ def _real(stack: str, stacks_dir: Path | None, *, mau: int | None, as_json: bool
     try:
         room = enter(stack, stacks_dir)
     except ToolError as error:
-        beside = Problem((), "a first deployment can be seen without any of that", f"preview {stack} --offline")
-        raise ToolError([*error.problems, beside]) from None
+        raise ToolError([_beside(problem, stack) for problem in error.problems]) from None
     found = previewed(room)
     if as_json:
         console.say_json(data_of(room, found))
     else:
         console.say(page_of(room, found))
+
+
+def _beside(problem: Problem, stack: str) -> Problem:
+    """Where no engine is at hand, a first deployment can be seen without it; with one, what it says is enough."""
+    if problem.where:
+        return problem
+    hint = f"{problem.hint}; what a first deployment makes needs none: mastodon-infra preview {stack} --offline"
+    return replace(problem, hint=hint.removeprefix("; "))
 
 
 def recorded(plan: InstancePlan) -> Sequence[ResourceRecord]:

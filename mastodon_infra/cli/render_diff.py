@@ -16,7 +16,7 @@ Bundles = Mapping[str, NodeBundle]
 
 _WORDS = {
     Verb.STOP: "stops",
-    Verb.START: "starts for the first time",
+    Verb.START: "starts",
     Verb.RELOAD: "reloads, and goes on meanwhile",
     Verb.RESTART: "restarts",
 }
@@ -44,6 +44,13 @@ def add_differences(page: Page, old: Bundles, new: Bundles, *, only: str) -> Non
             page.text(f"+ {name}: a new machine with {counted(len(new[name].files), 'file')}", hang=4)
         for name in gone:
             page.text(f"- {name}: no longer in the plan", hang=4)
+    add_changed(page, changed)
+    if same:
+        page.heading(f"Nothing would change on {counted(same, 'other machine')}.")
+
+
+def add_changed(page: Page, changed: Iterable[NodeDifference]) -> None:
+    """What changes on each machine; one that changes as another does is told in a line."""
     shown: dict[str, str] = {}
     for one in changed:
         own = Page(page.width, page.is_plain)
@@ -53,8 +60,6 @@ def add_differences(page: Page, old: Bundles, new: Bundles, *, only: str) -> Non
             _add_node(page, one)
         else:
             page.heading(f"{one.node}: as {first}")
-    if same:
-        page.heading(f"Nothing would change on {counted(same, 'other machine')}.")
 
 
 def _add_node(page: Page, one: NodeDifference) -> None:
@@ -110,11 +115,12 @@ def differences_data(old: Bundles, new: Bundles, *, only: str) -> dict[str, Any]
     return {
         "added": [name for name in new if name not in old],
         "removed": [] if only else [name for name in old if name not in new],
-        "nodes": [_node_data(one) for one in differences(old, new)],
+        "nodes": [node_data(one) for one in differences(old, new)],
     }
 
 
-def _node_data(one: NodeDifference) -> dict[str, Any]:
+def node_data(one: NodeDifference) -> dict[str, Any]:
+    """What changes on a machine, as data."""
     return {
         "node": one.node,
         "files": [_file_data(change) for change in one.files],

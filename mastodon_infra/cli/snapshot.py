@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PREVIEW = "preview.json"
 PROBLEMS = "problems.json"
 MACHINES = "machines"
+ASKED = "asked"
 OFFLINE = "Compared offline: the program as recorded before and after, not the real state."
 ENGINE = "Compared with the real state by the engine; files of machines as rendered before and after."
 
@@ -86,8 +87,7 @@ def pull_request(
     """
     from mastodon_infra.report.pull_request import pull_request_comment
 
-    if not before.is_dir():
-        raise SpecError("there is no such folder", hint="mastodon-infra snapshot --out DIR", where=str(before))
+    _refuse_other(before)
     now = known_stacks(stacks_dir or stacks_folder())
     then = sorted(path.name for path in before.iterdir() if path.is_dir())
     names = stacks or sorted({*now, *then})
@@ -105,10 +105,22 @@ def pull_request(
     console.say(f"wrote {out}: {len(changed)} of {len(names)} stacks change")
 
 
+def _refuse_other(before: Path) -> None:
+    """Raise SpecError unless the folder is a snapshot, or empty: where the base knew no snapshots yet."""
+    from mastodon_infra.cli.outfolder import MARKER
+
+    if not before.is_dir():
+        raise SpecError("there is no such folder", hint="mastodon-infra snapshot --out DIR", where=str(before))
+    if any(before.iterdir()) and not (before / MARKER).is_file():
+        hint = "with the repository as it was: mastodon-infra snapshot --out DIR"
+        raise SpecError("this folder is no snapshot", hint=hint, where=str(before))
+
+
 def _preview(plan: InstancePlan) -> dict[str, Any]:
+    """What a plan makes, and what was asked for, of which a later version can make the plan again."""
     from mastodon_infra.cli.preview import preview_data, recorded
 
-    return preview_data(plan, recorded(plan))
+    return {**preview_data(plan, recorded(plan)), ASKED: plan.spec.model_dump(mode="json", exclude_unset=True)}
 
 
 def _report(name: str, home: Path, engine: Path | None, stacks_dir: Path | None, *, is_there: bool) -> StackReport:
@@ -138,9 +150,27 @@ def _report(name: str, home: Path, engine: Path | None, stacks_dir: Path | None,
         usd_after=_price(new),
         resources=resources,
         machines=tuple(_machines(home / MACHINES, plan)),
+        data=data_words(old, plan, resources),
         violations=_violations(engine / f"{name}.events") if engine else (),
         notes=tuple((note["level"], note["text"]) for note in new["why"] if note["name"] not in known and old),
     )
+
+
+def data_words(old: Mapping[str, Any], plan: InstancePlan, resources: Sequence[ResourceChange]) -> tuple[str, ...]:
+    """What ``diff`` warns of about data, and volumes that move for another reason than what is asked for."""
+    from mastodon_infra.cli.changes import data_warnings
+    from mastodon_infra.cli.engine_page import moved_words
+    from mastodon_infra.plan.instance import plan_instance
+    from mastodon_infra.stackfile.verdict import spec_from
+
+    told: list[str] = []
+    if ASKED in old:
+        try:
+            told = data_warnings(plan_instance(spec_from(old[ASKED])), plan)
+        except MastodonInfraError:
+            told = []  # this version takes no longer what was asked for then
+    moved = [one.name for one in resources if one.is_moved_data]
+    return (*told, *(moved_words(name) for name in moved if not any(f" {name} moves " in line for line in told)))
 
 
 def _digest(path: Path) -> Mapping[str, Any]:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +18,7 @@ from mastodon_infra.errors import SpecError
 if TYPE_CHECKING:
     from mastodon_infra.cli.engine_preview import Previewed
     from mastodon_infra.cli.engine_room import Room
+    from mastodon_infra.operate.checks import Check
     from mastodon_infra.program.engine import Result
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Go on without asking.")]
@@ -43,9 +46,10 @@ def up(
     """
     from mastodon_infra.cli.engine_page import is_moved_data
     from mastodon_infra.cli.engine_preview import data_of, page_of, previewed
-    from mastodon_infra.cli.engine_room import enter, needs_somebody, progress, replaced_urns
-    from mastodon_infra.cli.stacks import stack_name
+    from mastodon_infra.cli.engine_room import bucket_checks, enter, needs_somebody, progress, replaced_urns
+    from mastodon_infra.cli.stacks import read, stack_name
 
+    read(stack, stacks_dir)
     needs_somebody(stack_name(stack), is_agreed=yes)
     room = enter(stack, stacks_dir, is_deploying=True)
     urns = replaced_urns(room, replace or ())
@@ -56,26 +60,31 @@ def up(
         if as_json:
             console.say_json({**data_of(room, found), "outputs": _shown(room.situation.outputs)})
         return
-    moved = [step.name for step in found.result.changes if is_moved_data(step)]
+    moved = sorted(step.name for step in found.result.changes if is_moved_data(step))
     if moved and not (move_data or replace):
         raise SpecError(
             f"this would take {' and '.join(moved)} off a machine that may be writing to it",
             hint="stop the instance there first, then give --move-data; see docs/how-to/grow-from-one-box.md",
         )
+    if not as_json and room.policies is None:
+        console.say("\nPolicies were not asked: scripts/policies makes them ready.")
     if not yes and not typer.confirm("Deploy this?", err=True):
         console.tell("Nothing was done.")
         raise typer.Exit(1)
     done = room.runs.up(replace=urns, on_step=progress(len(found.result.changes)))
+    tried = bucket_checks(room)
     if as_json:
-        console.say_json({**data_of(room, found), **_after(room, done)})
+        checks = [asdict(check) for check in tried]
+        console.say_json({**data_of(room, found), **_after(room, done), "checks": checks})
     else:
         console.say("")
-        console.say(_ending(room, found, done))
+        console.say(_ending(room, found, done, tried))
 
 
-def _ending(room: Room, found: Previewed, done: Result) -> str:
-    """What was done, what it costs now, and what comes next."""
+def _ending(room: Room, found: Previewed, done: Result, tried: Sequence[Check]) -> str:
+    """What was done, what it costs now, what was tried, and what comes next."""
     from mastodon_infra.cli.engine_page import awaiting, converge_line, money_line
+    from mastodon_infra.cli.preflight import add_checks
     from mastodon_infra.program.outputs import read_outputs
 
     page = Page(console.width(), console.is_plain())
@@ -88,7 +97,10 @@ def _ending(room: Room, found: Previewed, done: Result) -> str:
     waiting = awaiting(room.situation.outputs, outputs.bundle_digests, done.changes)
     if waiting:
         page.text(converge_line(waiting))
+    add_checks(page, tried)
     page.heading("Next")
+    if waiting:
+        page.verbatim([f"mastodon-infra converge {room.loaded.name}"])
     page.verbatim(outputs.next_commands)
     if room.situation.outputs is None and not outputs.is_disposable:
         page.text("The keys exist in the state and nowhere else yet; before the next up:")
@@ -101,7 +113,7 @@ def _after(room: Room, done: Result) -> dict[str, object]:
 
     digests = done.outputs.get("bundleDigests")
     return {
-        "done": changes_data(done.changes),
+        "done": changes_data(done.changes, room.known),
         "awaiting_converge": awaiting(room.situation.outputs, digests, done.changes),
         "outputs": {name: value for name, value in done.outputs.items() if value is not None},
     }

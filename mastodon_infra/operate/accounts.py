@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mastodon_infra.operate.api import Api
 from mastodon_infra.operate.signing import Signer
 from mastodon_infra.plan.types import InstancePlan
+from mastodon_infra.render.wiring import Wiring
 
 LINODE_URL = "https://api.linode.com"
 LINODE_VERSION = "v4"
@@ -87,9 +88,13 @@ def clients_of(accounts: Accounts) -> Clients:
     )
 
 
-def store_keys(plan: InstancePlan, accounts: Accounts) -> Signer | None:
-    """Who signs at the keeper of the media bucket; None where there is no key before ``up`` makes one."""
-    pair = {"wasabi": accounts.wasabi, "aws": accounts.amazon}.get(plan.media.provider.value)
+def store_keys(plan: InstancePlan, accounts: Accounts, wiring: Wiring | None = None) -> Signer | None:
+    """Who signs at the keeper of the media bucket; None where there is no key before ``up`` makes one.
+
+    ``wiring`` is that of the deployed stack: at Linode there is no other key than the stack's own.
+    """
+    own = KeyPair(wiring.media_access_key_id, wiring.media_secret_access_key) if wiring else None
+    pair = {"wasabi": accounts.wasabi, "aws": accounts.amazon, "linode": own}.get(plan.media.provider.value)
     return Signer(pair.access, pair.secret, plan.media.region, "s3") if pair else None
 
 

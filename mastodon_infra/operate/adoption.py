@@ -41,6 +41,15 @@ def known_secrets(config: Mapping[str, str], outputs: StackOutputs | None) -> tu
     return tuple(told)
 
 
+def given_as_in_use(config: Mapping[str, str], in_use: Mapping[str, str]) -> frozenset[str]:
+    """Logical names of the life-long keys that the config gives with the value in use: none is lost."""
+    return frozenset(
+        LOGICAL_NAMES[name]
+        for name, digits in in_use.items()
+        if CONFIG_KEYS.get(name) in config and fingerprint(name, config[CONFIG_KEYS[name]]) == digits
+    )
+
+
 def give(engine: Engine, keys: Mapping[str, str]) -> None:
     """Give keys out of an escrow in the config of a stack that has made nothing yet: its first ``up`` uses them.
 

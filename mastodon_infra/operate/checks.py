@@ -14,6 +14,7 @@ class Outcome(StrEnum):
     WARN = "warn"
     FAILED = "failed"
     SKIPPED = "skipped"
+    UNPROVEN = "unproven"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Check:
 
     Attributes:
         name: What was looked at, unique within the group, a few words.
-        group: Whose it is: engine, state, secrets, escrow, linode, dns, storage or mail.
+        group: Whose it is: engine, state, secrets, escrow, clouds, linode, dns, storage or mail.
         outcome: How it ended.
         seen: What was found, one sentence without a full stop; never a secret.
         remedy: What helps; empty where nothing is wrong.
@@ -56,6 +57,10 @@ class Group:
     def skipped(self, name: str, seen: str, remedy: str = "") -> Check:
         """It could not be looked at, or there is nothing to look at."""
         return Check(name, self.name, Outcome.SKIPPED, seen, remedy)
+
+    def unproven(self, name: str, seen: str) -> Check:
+        """It cannot be shown where this runs, and may be right or wrong."""
+        return Check(name, self.name, Outcome.UNPROVEN, seen)
 
 
 def failures(checks: Iterable[Check]) -> tuple[Check, ...]:

@@ -16,6 +16,11 @@ from mastodon_infra.errors import ToolError
 
 PROJECT_FILE = "Pulumi.yaml"
 TOOLS = Path(".tools", "engine")
+POLICIES = Path("policies")
+POLICY_TOOLS = Path(".tools", "policies", "stamp")
+POLICY_LAUNCHER = Path("plugins", "analyzer-policy-pyexec-v1.0.0", "pulumi-analyzer-policy-pyexec")
+"""What ``scripts/policies`` makes: in the project, and where the engine keeps its plugins."""
+
 PATIENCE_SECONDS = 120
 LONGEST_SAID = 300
 REMEDIES = (
@@ -37,6 +42,23 @@ REMEDIES = (
 
 class EngineError(ToolError):
     """The engine refused. Its own words are in the message; they hold no secret."""
+
+
+class PassphraseError(EngineError):
+    """The stack's secrets stay closed: its passphrase is missing, or another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A resource in the state."""
+
+    urn: str
+    is_protected: bool
+
+    @property
+    def name(self) -> str:
+        """Its logical name."""
+        return self.urn.rpartition("::")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +95,25 @@ class Engine:
         told = json.loads(self._run("stack", "output", "--json", "--show-secrets"))
         return told if isinstance(told, dict) else {}
 
+    def policies(self) -> Path | None:
+        """The project's policy pack; None where there is none, or where it was not made ready to run."""
+        home = Path(self.environment.get("PULUMI_HOME") or Path(self.environment.get("HOME", "/"), ".pulumi"))
+        needed = (self.project / POLICIES, self.project / POLICY_TOOLS, home / POLICY_LAUNCHER)
+        return self.project / POLICIES if all(path.exists() for path in needed) else None
+
     def set_secret(self, key: str, value: str) -> None:
         """Encrypt a value into the stack's file. It goes in by standard input, and never over a command line."""
         self._run("config", "set", "--secret", key, stdin=value)
 
     def protected_named(self, name: str) -> str | None:
         """The URN of the protected resource of a logical name that a provider made; None where there is none."""
-        kept = (one["urn"] for one in self._made() if one.get("protect"))
-        return next((urn for urn in kept if urn.rpartition("::")[2] == name), None)
+        return next((one.urn for one in self.made() if one.is_protected and one.name == name), None)
 
-    def has_made_something(self) -> bool:
-        """Whether the state holds anything that a provider made, also after a first run that was cut short."""
-        return any("pulumi:" not in one["type"] for one in self._made())
-
-    def _made(self) -> list[dict[str, Any]]:
+    def made(self) -> tuple[Made, ...]:
+        """Everything in the state that a provider made, also after a first run that was cut short."""
         state = json.loads(self._run("stack", "export"))
-        return [one for one in (state.get("deployment") or {}).get("resources") or () if one.get("custom")]
+        custom = (one for one in (state.get("deployment") or {}).get("resources") or () if one.get("custom"))
+        return tuple(Made(one["urn"], bool(one.get("protect"))) for one in custom if "pulumi:" not in one["type"])
 
     def unprotect(self, urn: str) -> None:
         """Let the next ``up`` delete a resource."""
@@ -151,5 +176,6 @@ def _refused(said: str, stack: str) -> EngineError:
     text = told.removeprefix("error:").strip()[:LONGEST_SAID]
     for part, seen, hint in REMEDIES:
         if part in text:
-            return EngineError(seen.format(stack=stack), hint=hint.format(stack=stack))
+            kind = PassphraseError if "passphrase" in part else EngineError
+            return kind(seen.format(stack=stack), hint=hint.format(stack=stack))
     return EngineError(f"pulumi: {text}", hint="pulumi about tells more")

@@ -36,6 +36,9 @@ LARGEST_BYTES = 64 * 1024
 README = "Encrypted keys of a Mastodon instance. Keep copies of it, and its passphrase elsewhere."
 
 
+OTHER_COPY = "take the other copy; while the stack's state is there: mastodon-infra escrow STACK --out FILE"
+
+
 class EscrowError(MastodonInfraError):
     """An escrow cannot be opened, or is not this instance's."""
 
@@ -148,6 +151,8 @@ def _read(text: str, name: str) -> dict[str, Any]:
     try:
         told = json.loads(text)
     except ValueError:
+        if text.lstrip().startswith("{") and FORMAT in text:
+            raise EscrowError("the escrow was cut off: its end is missing", hint=OTHER_COPY, where=name) from None
         raise _no_escrow(name) from None
     if not isinstance(told, dict) or not isinstance(told.get("sealed"), str):
         raise _no_escrow(name)

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
+from mastodon_infra.catalog.regions import API_WORDS
 from mastodon_infra.catalog.rows import Capability, MachineFamily, MachineType
 from mastodon_infra.model.services import DnsProvider, NetworkMode, StorageProvider
 from mastodon_infra.operate.api import Answer, Api, UnreachableError
 from mastodon_infra.operate.checks import Check, Group
-from mastodon_infra.plan.types import InstancePlan
+from mastodon_infra.plan.types import BackupPlan, InstancePlan, MediaPlan
 
 LINODE = Group("linode")
 LARGEST_PAGE = "500"
 SCOPES_HEADER = "x-oauth-scopes"
 EVERYTHING = "*"
 WHERE_TOKENS_ARE = "make one at cloud.linode.com, My Profile, API Tokens, and: pulumi config set --secret linode:token"
-
-API_WORDS = {
-    Capability.VPC: "VPCs",
-    Capability.VLAN: "Vlans",
-    Capability.OBJECT_STORAGE: "Object Storage",
-    Capability.BLOCK_STORAGE: "Block Storage",
-    Capability.NODEBALANCER: "NodeBalancers",
-    Capability.CLOUD_FIREWALL: "Cloud Firewall",
-    Capability.METADATA: "Metadata",
-    Capability.PLACEMENT_GROUP: "Placement Group",
-    Capability.PREMIUM: "Premium Plans",
-}
-"""What the API calls what the catalog knows."""
 
 ONLY_LEGACY, ONLY_LINODE = "legacy_config_only", "linode_only"
 """Account settings that forbid one of the two generations of network interfaces."""
@@ -53,6 +42,7 @@ def linode_checks(plan: InstancePlan, api: Api, *, is_deployed: bool) -> Iterato
         yield from _account(plan, api)
         if not is_deployed:
             yield from _taken(plan, api)
+            yield from _buckets(plan, api)
     except UnreachableError as error:
         yield LINODE.failed("API", f"{api.url} does not answer: {error}", "look at the network, and linode:url")
 
@@ -77,12 +67,13 @@ def needed_capabilities(plan: InstancePlan) -> frozenset[Capability]:
     return frozenset(needed)
 
 
+def _linode_stores(plan: InstancePlan) -> list[MediaPlan | BackupPlan]:
+    stores: list[MediaPlan | BackupPlan] = [plan.media, *([plan.backups] if plan.backups.is_enabled else [])]
+    return [one for one in stores if one.provider is StorageProvider.LINODE]
+
+
 def _storage_regions(plan: InstancePlan) -> set[str]:
-    media, backups = plan.media, plan.backups
-    stores = {(media.provider, media.region)}
-    if backups.is_enabled:
-        stores.add((backups.provider, backups.region))
-    return {region for provider, region in stores if provider is StorageProvider.LINODE}
+    return {one.region for one in _linode_stores(plan)}
 
 
 def _region(plan: InstancePlan, api: Api) -> Iterator[Check]:
@@ -226,9 +217,38 @@ def _account(plan: InstancePlan, api: Api) -> Iterator[Check]:
         yield LINODE.failed("object storage", "the account's object storage is suspended", "ask Linode's support")
     yield LINODE.skipped(
         "quotas",
-        f"Linode tells none; the plan makes {len(plan.nodes)} machines",
-        "a new account may hold few: ask them",
+        f"Linode's API tells no limit on machines and volumes; {_made_words(plan)}",
+        "a new account may hold few, and is told so only when it makes one too many: ask support to raise the limit",
     )
+
+
+def _buckets(plan: InstancePlan, api: Api) -> Iterator[Check]:
+    """Whether the account may hold the buckets that the plan makes: a limit for each place that keeps them."""
+    needed = Counter(one.endpoint for one in _linode_stores(plan))
+    answer = api.get("/object-storage/quotas", query={"page_size": LARGEST_PAGE})
+    limits = {
+        str(row.get("s3_endpoint")): str(row.get("quota_id"))
+        for row in _rows(answer)
+        if row.get("resource_metric") == "bucket"
+    }
+    for endpoint, count in needed.items():
+        name = f"buckets at {endpoint}"
+        told = api.get(f"/object-storage/quotas/{limits[endpoint]}/usage").data() if endpoint in limits else {}
+        limit, used = told.get("quota_limit"), told.get("usage")
+        if not isinstance(limit, int) or not isinstance(used, int):
+            yield LINODE.skipped(name, f"Linode tells no limit ({answer.said()})")
+        elif limit - used < count:
+            seen = f"the account holds {used} of {limit}, and the plan makes {count}"
+            yield LINODE.failed(name, seen, "delete one there, or ask Linode's support to raise the limit")
+        else:
+            yield LINODE.ok(name, f"{count} can be made; the account holds {used} of {limit}")
+
+
+def _made_words(plan: InstancePlan) -> str:
+    """How much of what accounts limit the plan makes."""
+    cpus = sum(node.machine.vcpus for node in plan.nodes)
+    gib = sum(volume.size.value for volume in plan.volumes)
+    return f"the plan makes {len(plan.nodes)} machines with {cpus} vCPUs, and {len(plan.volumes)} volumes of {gib} GiB"
 
 
 def _taken(plan: InstancePlan, api: Api) -> Iterator[Check]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mastodon_infra.model.services import DnsProvider
 from mastodon_infra.operate.accounts import Accounts, Clients, accounts_from, clients_of, mail_keys, store_keys
 from mastodon_infra.operate.api import UnreachableError
-from mastodon_infra.operate.checks import Check
+from mastodon_infra.operate.checks import Check, Group
 from mastodon_infra.operate.cloudflare_checks import DNS, cloudflare_checks
 from mastodon_infra.operate.engine import find_engine
 from mastodon_infra.operate.linode_checks import linode_checks, linode_zone
@@ -18,6 +18,7 @@ from mastodon_infra.operate.situation import look
 from mastodon_infra.operate.state_checks import state_checks
 from mastodon_infra.operate.store_checks import store_checks
 from mastodon_infra.plan.types import InstancePlan
+from mastodon_infra.render.wiring import Wiring
 from mastodon_infra.stackfile.escrow import EscrowRecord
 
 
@@ -38,24 +39,31 @@ def preflight_stack(
     situation = look(find_engine(stack=stack, file=file, environment=told), recorded)
     checks = tuple(state_checks(plan, situation, stack=stack))
     if not asks_clouds:
-        return checks
+        return (*checks, Group("clouds").skipped("clouds", "a local cloud: no account is asked"))
     accounts = accounts_from(situation.config or {}, told)
     clients = clients_of(accounts)
-    return checks + preflight(plan, accounts, clients=clients, is_deployed=situation.is_deployed)
+    return checks + preflight(
+        plan, accounts, clients=clients, is_deployed=situation.is_deployed, wiring=situation.wiring
+    )
 
 
 def preflight(
-    plan: InstancePlan, accounts: Accounts, *, clients: Clients, is_deployed: bool = False
+    plan: InstancePlan,
+    accounts: Accounts,
+    *,
+    clients: Clients,
+    is_deployed: bool = False,
+    wiring: Wiring | None = None,
 ) -> tuple[Check, ...]:
     """What the clouds say: Linode, the zone, the media bucket, mail. Nothing is made but a bucket for a moment.
 
-    ``is_deployed``: the stack has made its things already, so that finding them is right.
+    ``is_deployed``: the stack has made its things already, so that finding them is right. ``wiring``: its own keys.
     """
     return (
         *linode_checks(plan, clients.linode, is_deployed=is_deployed),
         *_zone(plan, clients, is_deployed=is_deployed),
         *store_checks(
-            plan, store_keys(plan, accounts), url=clients.store_url, patience_seconds=clients.patience_seconds
+            plan, store_keys(plan, accounts, wiring), url=clients.store_url, patience_seconds=clients.patience_seconds
         ),
         *mail_checks(
             plan,

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mastodon_infra.errors import MastodonInfraError, ToolError
-from mastodon_infra.operate.engine import Engine
+from mastodon_infra.operate.engine import Engine, Made
 from mastodon_infra.program.outputs import StackOutputs, read_outputs
+from mastodon_infra.render.wiring import Wiring
 from mastodon_infra.stackfile.escrow import EscrowRecord
 
 
@@ -22,6 +23,7 @@ class Situation:
         outputs: What the last deployment told; None where there was none, or where it could not be read.
         recorded: The escrow that the stack's file tells of.
         is_deployed: Whether something was made before, if only half of it.
+        protected: Logical names of what the state protects against deletion.
     """
 
     version: str = ""
@@ -31,11 +33,17 @@ class Situation:
     recorded: EscrowRecord | None = None
     troubles: Mapping[str, MastodonInfraError] = field(default_factory=dict)
     is_deployed: bool = False
+    protected: frozenset[str] = frozenset()
 
     @property
     def fingerprints(self) -> Mapping[str, str] | None:
         """Of the keys in use; None before the first deployment."""
         return self.outputs.key_fingerprints if self.outputs else None
+
+    @property
+    def wiring(self) -> Wiring | None:
+        """Every secret that machines get; None before the first deployment."""
+        return self.outputs.wiring if self.outputs else None
 
 
 def look(engine: Engine, recorded: EscrowRecord | None) -> Situation:
@@ -44,7 +52,7 @@ def look(engine: Engine, recorded: EscrowRecord | None) -> Situation:
     version = backend = ""
     config: Mapping[str, str] | None = None
     outputs: StackOutputs | None = None
-    is_deployed = False
+    made: tuple[Made, ...] = ()
     try:
         version = engine.version()
     except (ToolError, OSError) as error:
@@ -53,9 +61,10 @@ def look(engine: Engine, recorded: EscrowRecord | None) -> Situation:
     try:
         backend = engine.backend()
         config = engine.config()
-        is_deployed = engine.has_made_something()
+        made = engine.made()
         told = engine.outputs()
         outputs = read_outputs(told) if told else None
     except ToolError as error:
         troubles["config" if backend and config is None else "outputs" if backend else "backend"] = error
-    return Situation(version, backend, config, outputs, recorded, troubles, is_deployed)
+    protected = frozenset(one.name for one in made if one.is_protected)
+    return Situation(version, backend, config, outputs, recorded, troubles, bool(made), protected)

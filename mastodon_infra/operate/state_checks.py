@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version as installed
 
 from mastodon_infra.errors import Problem
+from mastodon_infra.operate.adoption import given_as_in_use
 from mastodon_infra.operate.checks import Check, Group
+from mastodon_infra.operate.engine import PassphraseError
 from mastodon_infra.operate.escrow import escrow_verdict
-from mastodon_infra.operate.keys import CONFIG_KEYS
+from mastodon_infra.operate.keys import CONFIG_KEYS, LOGICAL_NAMES
 from mastodon_infra.operate.situation import Situation
 from mastodon_infra.plan.types import InstancePlan
 from mastodon_infra.program.given import wrong_secrets
@@ -17,6 +19,7 @@ from mastodon_infra.render.fingerprints import fingerprint
 ENGINE, STATE, SECRETS = Group("engine"), Group("state"), Group("secrets")
 FILE_BACKEND = "file://"
 OURS = "mastodon-infra"
+KEPT_TWICE = "generated keys"
 
 
 def state_checks(plan: InstancePlan, situation: Situation, *, stack: str) -> Iterator[Check]:
@@ -58,12 +61,15 @@ def _state(plan: InstancePlan, situation: Situation) -> Iterator[Check]:
         yield STATE.warn("backend", "the state is a plain file on this machine, and lost with it", remedy)
     else:
         yield STATE.ok("backend", "it answers")
-    for asked, name in (("config", "passphrase"), ("outputs", "outputs")):
-        found = situation.troubles.get(asked)
-        if found:
-            yield STATE.failed(name, *_words(found.problems))
-        elif asked == "config":
-            yield STATE.ok(name, "the stack's secrets can be read")
+    config, outputs = situation.troubles.get("config"), situation.troubles.get("outputs")
+    # A config without secrets can be read with any passphrase: then only the outputs tell a wrong one.
+    closed = outputs if isinstance(outputs, PassphraseError) else config
+    if closed:
+        yield STATE.failed("passphrase", *_words(closed.problems))
+        return
+    yield STATE.ok("passphrase", "the stack's secrets can be read")
+    if outputs:
+        yield STATE.failed("outputs", *_words(outputs.problems))
 
 
 def _secrets(plan: InstancePlan, situation: Situation, stack: str) -> Iterator[Check]:
@@ -84,15 +90,25 @@ def _secrets(plan: InstancePlan, situation: Situation, stack: str) -> Iterator[C
         name = problem.message.removeprefix(f"the secret {OURS}:").partition(" ")[0]
         yield SECRETS.failed(name, problem.message, problem.hint)
     yield from _exchanged(config, situation, stack)
+    yield from _kept_twice(config, situation, stack)
     if not wrong and all(config.get(f"{OURS}:{key}") for key in needed):
         yield SECRETS.ok("given secrets", f"{len(needed)} are needed and there" if needed else "none is needed")
 
 
-def _exchanged(config: object, situation: Situation, stack: str) -> Iterator[Check]:
+def _exchanged(config: Mapping[str, str], situation: Situation, stack: str) -> Iterator[Check]:
     """A life-long key in the config that is not the one in use would lock the instance out of its own data."""
-    assert isinstance(config, dict)
     for name, digits in (situation.fingerprints or {}).items():
         given = config.get(CONFIG_KEYS.get(name, ""))
         if given is not None and fingerprint(name, given) != digits:
             remedy = f"take it out of {stack}'s file again; to keep the one in use as given: secrets adopt"
             yield SECRETS.failed(name, "the config gives another value than the one in use", remedy)
+
+
+def _kept_twice(config: Mapping[str, str], situation: Situation, stack: str) -> Iterator[Check]:
+    """Keys that the state generates and protects while the file gives them too: the engine refuses each."""
+    given = given_as_in_use(config, situation.fingerprints or {}) & situation.protected
+    keys = [CONFIG_KEYS[name].rpartition(":")[2] for name, logical in LOGICAL_NAMES.items() if logical in given]
+    if keys:
+        seen = f"the stack's file gives what the state generates and protects: {', '.join(keys)}"
+        remedy = "; ".join(f"mastodon-infra secrets adopt {stack} {key}" for key in keys)
+        yield SECRETS.failed(KEPT_TWICE, seen, remedy)

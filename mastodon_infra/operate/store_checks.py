@@ -45,11 +45,11 @@ def store_checks(
 ) -> Iterator[Check]:
     """A real put and an anonymous get at the keeper of the media bucket.
 
-    Only where the config has a key that may make buckets. Linode's keys are made by ``up``, and the first one starts a
-    monthly charge, so nothing is tried there; Mastodon marks each object as public itself.
+    In a bucket of the trial's own, where the config has a key that may make one. Linode's keys are made by ``up``, and
+    the first one starts a monthly charge, so there it is the real bucket that is tried, as soon as there is one.
     """
     if plan.media.provider is StorageProvider.LINODE:
-        yield STORAGE.skipped("public bucket", "Linode's keys do not exist before up, and the first one is charged for")
+        yield from _linode(plan, signer, url=url, patience_seconds=patience_seconds)
         return
     if signer is None:
         wanted = KEYS[plan.media.provider]
@@ -64,6 +64,41 @@ def store_checks(
         yield STORAGE.failed("API", f"{scratch.url} does not answer: {error}", "look at the network and storage.region")
 
 
+def _linode(plan: InstancePlan, signer: Signer | None, *, url: str, patience_seconds: float) -> Iterator[Check]:
+    if signer is None:
+        yield STORAGE.skipped(
+            "public bucket",
+            "Linode's keys do not exist before up, and the first one is charged for: up tries it when it is made",
+        )
+        return
+    real = _Scratch(signer, url or f"https://{plan.media.endpoint}", plan.media.bucket, patience_seconds)
+    try:
+        yield _tried_as_mastodon_does(real)
+    except UnreachableError as error:
+        yield STORAGE.warn("API", f"{real.url} does not answer: {error}", "look at the network and storage.region")
+
+
+def _tried_as_mastodon_does(real: _Scratch) -> Check:
+    """An object in the media bucket that is marked as public itself, and taken away again.
+
+    What is wrong with a bucket that exists is a warning: it must not keep the ``up`` away that may mend it.
+    """
+    name, remedy = "public bucket", "mastodon-infra refresh, then up; new keys may take a minute: run preflight again"
+    put = real.ask("PUT", TRIAL_KEY, body=TRIAL, more={"x-amz-acl": "public-read"})
+    if not put.is_fine:
+        return STORAGE.warn(name, f"nothing can be put into {real.bucket}: {_told(put)}", remedy)
+    got, listed = real.ask("GET", TRIAL_KEY, signed=False), real.ask("GET", query={"list-type": "2"}, signed=False)
+    gone = real.ask("DELETE", TRIAL_KEY)
+    if not got.is_fine or got.body != TRIAL:
+        return STORAGE.warn(name, f"people cannot read what is published in {real.bucket}: {_told(got)}", remedy)
+    if listed.is_fine:
+        return STORAGE.warn("listing", f"everybody may list {real.bucket}", "make it private: mastodon-infra up")
+    if not gone.is_fine:
+        left = f"delete {TRIAL_KEY} in {real.bucket} by hand"
+        return STORAGE.warn("clean-up", f"the trial's object could not be deleted: {_told(gone)}", left)
+    return STORAGE.ok(name, f"what {real.bucket} publishes can be read by everybody, and the rest not be listed")
+
+
 def scratch_name(plan: InstancePlan, signer: Signer) -> str:
     """The trial's bucket. Names are the world's, so the key's fingerprint is in it: two accounts never meet."""
     mark = hashlib.sha256(signer.access_key.encode()).hexdigest()[:8]
@@ -72,7 +107,7 @@ def scratch_name(plan: InstancePlan, signer: Signer) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Scratch:
-    """A bucket that lives for a moment. Paths have the bucket in them, not the host, for the certificate's sake."""
+    """The bucket of a trial. Paths have the bucket in them, not the host, for the certificate's sake."""
 
     signer: Signer
     url: str
@@ -86,12 +121,13 @@ class _Scratch:
         *,
         body: bytes = b"",
         query: Mapping[str, str] | None = None,
+        more: Mapping[str, str] | None = None,
         signed: bool = True,
     ) -> Answer:
         address = f"{self.url}/{self.bucket}" + (f"/{key}" if key else "")
         headers = {"User-Agent": "mastodon-infra"}
         if signed:
-            headers |= self.signer.headers(method, address, now=datetime.now(UTC), body=body, query=query)
+            headers |= self.signer.headers(method, address, now=datetime.now(UTC), body=body, query=query, more=more)
         tail = f"?{canonical_query(query)}" if query else ""
         return send(
             method, f"{address}{tail}", headers=headers, body=body or None, patience_seconds=self.patience_seconds

@@ -40,6 +40,7 @@ class Exports:
     bundle_digests: pulumi.Output[dict[str, str]]
     key_fingerprints: pulumi.Output[dict[str, str]]
     monthly_usd: str
+    mastodon_version: str
     next_commands: tuple[pulumi.Input[str], ...]
     wiring: pulumi.Output[str]
 
@@ -95,6 +96,7 @@ def export(exports: Exports) -> None:
     pulumi.export(outputs.BUNDLE_DIGESTS, exports.bundle_digests)
     pulumi.export(outputs.KEY_FINGERPRINTS, exports.key_fingerprints)
     pulumi.export(outputs.MONTHLY_USD, exports.monthly_usd)
+    pulumi.export(outputs.MASTODON_VERSION, exports.mastodon_version)
     pulumi.export(outputs.NEXT_COMMANDS, list(exports.next_commands))
     pulumi.export(outputs.WIRING, exports.wiring)
 
@@ -115,6 +117,7 @@ def _exports(plan: InstancePlan, instance: MastodonInstance, handed: FirstBoot, 
         ),
         key_fingerprints=pulumi.Output.unsecret(instance.wiring.apply(fingerprints)),
         monthly_usd=str(estimate(plan).total_usd_month),
+        mastodon_version=plan.mastodon.version.value,
         next_commands=_next_commands(plan, nodes[plan.jump]),
         wiring=pulumi.Output.secret(instance.wiring.apply(lambda wiring: json.dumps(asdict(wiring)))),
     )

@@ -22,7 +22,7 @@ from mastodon_infra.errors import MastodonInfraError
 from mastodon_infra.program.build import deploy
 from mastodon_infra.program.config import PROJECT
 from mastodon_infra.program.engine_events import Listener, Step
-from mastodon_infra.program.engine_words import StoppedError, refusal
+from mastodon_infra.program.engine_words import StoppedError, broken_policies, refusal
 
 NEVER = "never"
 """The engine's word for: no colours."""
@@ -79,12 +79,13 @@ class StackRuns:
     _stops: int = field(default=0, init=False)
     _raised: list[Exception] = field(default_factory=list, init=False)
 
-    def preview(self, *, replace: Sequence[str] = ()) -> Result:
-        """What ``up`` would do."""
+    def preview(self, *, replace: Sequence[str] = (), policies: Path | None = None) -> Result:
+        """What ``up`` would do; raises PolicyError where the policy pack in this folder refuses it."""
         listener = Listener()
         with self._translated(listener):
             self._opened().preview(
                 replace=list(replace) or None,
+                policy_packs=[str(policies)] if policies else None,
                 color=NEVER,
                 on_event=listener,
                 config_file=str(self.file),
@@ -187,6 +188,8 @@ class StackRuns:
                 ) from None
             if self._raised:
                 raise self._raised[0] from None
+            if listener.violations:
+                raise broken_policies(listener.violations) from None
             raise refusal(listener.errors, str(error), stack=self.stack) from None
         except automation.InvalidVersionError:
             raise refusal((), "Pulumi CLI version is too old", stack=self.stack) from None

@@ -55,6 +55,15 @@ class Said:
     urn: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What a mandatory policy refuses, about a resource or about the whole stack."""
+
+    policy: str
+    text: str
+    urn: str = ""
+
+
 @dataclass(slots=True)
 class Listener:
     """Hears the engine's events and keeps what people and the code around want to know."""
@@ -63,6 +72,7 @@ class Listener:
     planned: dict[str, Step] = field(default_factory=dict)
     done: dict[str, Step] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
     stack_outputs: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, event: Any) -> None:
@@ -71,6 +81,11 @@ class Listener:
             _merge(self.planned, step_of(event.resource_pre_event.metadata))
         if event.res_outputs_event:
             self._finished(event.res_outputs_event.metadata)
+        broken = event.policy_event
+        if broken and broken.enforcement_level == "mandatory":
+            violation = Violation(broken.policy_name, plain_text(broken.message), broken.resource_urn or "")
+            if violation not in self.violations:
+                self.violations.append(violation)
         heard = event.diagnostic_event
         if heard and heard.severity in {"warning", "error"} and not heard.ephemeral:
             self.said.append(Said(heard.severity, plain_text(heard.message), heard.urn or ""))

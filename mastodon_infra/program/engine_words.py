@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mastodon_infra.errors import MastodonInfraError, Problem, SpecError, ToolError
-from mastodon_infra.program.engine_events import Said
+from mastodon_infra.program.engine_events import Said, Violation
 
 LONGEST_SAID = 300
 MOST_ERRORS = 10
@@ -29,6 +29,10 @@ class UnavailableError(ToolError):
 
 class ProtectedError(RefusedError):
     """What was asked for would delete data."""
+
+
+class PolicyError(RefusedError):
+    """A policy refuses what was asked for; nothing was made."""
 
 
 class StoppedError(MastodonInfraError):
@@ -118,6 +122,12 @@ _REMEDIES = (
         RefusedError,
     ),
     _Remedy(
+        r"[Aa]ccount [Ll]imit",
+        "the account may hold no more of these: {said}",
+        "ask the vendor's support to raise the limit, then give the same command again: it makes only what is missing",
+        RefusedError,
+    ),
+    _Remedy(
         r"\[4\d\d\]|\b4\d\d\b",
         "the cloud refused it: {said}",
         "mend what it names in the stack's file, and give the same command again: it makes only what is missing",
@@ -145,6 +155,19 @@ def refusal(errors: Sequence[Said], stderr: str, *, stack: str) -> MastodonInfra
     error = kind(problems)
     assert isinstance(error, MastodonInfraError)
     return error
+
+
+def broken_policies(violations: Sequence[Violation]) -> PolicyError:
+    """What policies refuse, each with the resource that it is about."""
+    return PolicyError(
+        Problem(
+            (),
+            f"the policy {one.policy} refuses it: {' '.join(one.text.split())[:LONGEST_SAID]}",
+            "change the stack, or the policy with everybody's consent: docs/how-to/pull-requests.md, Policies",
+            _name_of(one.urn),
+        )
+        for one in violations[:MOST_ERRORS]
+    )
 
 
 def _translated(said: Said, stack: str) -> tuple[Callable[..., MastodonInfraError], Problem]:

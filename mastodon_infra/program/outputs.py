@@ -23,6 +23,7 @@ IS_DISPOSABLE = "isDisposable"
 BUNDLE_DIGESTS = "bundleDigests"
 KEY_FINGERPRINTS = "keyFingerprints"
 MONTHLY_USD = "monthlyUsd"
+MASTODON_VERSION = "mastodonVersion"
 NEXT_COMMANDS = "nextCommands"
 WIRING = "wiring"
 
@@ -53,6 +54,7 @@ class StackOutputs:
         bundle_digests: What each node should hold; a machine with another digest awaits convergence.
         key_fingerprints: Of each life-long key, for comparing with the escrow.
         monthly_usd: What the deployed plan costs in a month; empty where an older program deployed it.
+        mastodon_version: Of the deployed plan; empty as above.
         next_commands: What to do now, line by line.
         wiring: Every secret that machines get; None where the outputs were read without secrets.
     """
@@ -69,6 +71,7 @@ class StackOutputs:
     next_commands: tuple[str, ...]
     wiring: Wiring | None
     monthly_usd: str = ""
+    mastodon_version: str = ""
 
     def __repr__(self) -> str:
         return f"StackOutputs({self.website!r}, nodes: {', '.join(self.node_addresses)})"
@@ -96,6 +99,7 @@ def read_outputs(outputs: Mapping[str, Any]) -> StackOutputs:
             next_commands=tuple(outputs[NEXT_COMMANDS]),
             wiring=None if wiring in {None, HIDDEN} else wiring_from(str(wiring)),
             monthly_usd=str(outputs.get(MONTHLY_USD, "")),
+            mastodon_version=str(outputs.get(MASTODON_VERSION, "")),
         )
     except (KeyError, TypeError, ValueError) as error:
         # The error's own text could hold a value, and a value could be secret.

@@ -50,6 +50,11 @@ class ResourceChange:
     holds_data: bool
     properties: tuple[str, ...] = ()
 
+    @property
+    def is_moved_data(self) -> bool:
+        """Whether a volume gets another machine."""
+        return self.operation is Operation.UPDATE and self.kind == "linode Volume" and "linodeId" in self.properties
+
 
 @dataclass(frozen=True, slots=True)
 class MachineChange:
@@ -67,6 +72,7 @@ class StackReport:
     Attributes:
         basis: What it was compared with, in words: the real state, or the program recorded offline.
         usd_before: Dollars a month before; None for a new stack, as ``usd_after`` is for one that goes.
+        data: What would move, shrink, leave behind or lose something that holds data, in whole sentences.
         notes: Notes of the plan that were not there before: level and text.
         violations: What policies refuse.
         refused: Why the stack cannot be planned; then nothing else is known.
@@ -78,6 +84,7 @@ class StackReport:
     usd_after: Decimal | None = None
     resources: tuple[ResourceChange, ...] = ()
     machines: tuple[MachineChange, ...] = ()
+    data: tuple[str, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     violations: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
@@ -86,7 +93,12 @@ class StackReport:
     def changes_nothing(self) -> bool:
         """Whether cloud, machines and price stay as they are."""
         return not (
-            self.resources or self.machines or self.violations or self.refused or self.usd_before != self.usd_after
+            self.resources
+            or self.machines
+            or self.data
+            or self.violations
+            or self.refused
+            or self.usd_before != self.usd_after
         )
 
 
@@ -115,8 +127,9 @@ def _stack(report: StackReport, *, has_lines: bool) -> Iterator[str]:
         yield ""
         return
     endangered = [one for one in report.resources if one.holds_data and one.operation in _LOSES]
-    if endangered:
+    if endangered or report.data:
         yield "> [!CAUTION]"
+        yield from (f"> **Data**: {_plain(text)}" for text in report.data)
         for one in endangered:
             yield f"> {one.kind} `{one.name}` holds data, and would be **{_DONE[one.operation]}**."
         yield ""

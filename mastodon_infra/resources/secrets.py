@@ -45,7 +45,8 @@ class Secrets(pulumi.ComponentResource):
     changing over is an act of its own.
 
     Creates: secret-key-base, backup-cipher-passphrase - random.RandomBytes; encryption-*, postgres-*-password,
-        redis-password - random.RandomPassword; vapid - tls.PrivateKey. None where the config gives the secret.
+        redis-password, redis-exporter-password - random.RandomPassword; vapid - tls.PrivateKey. None where the config
+        gives the secret.
     Needs: the given secrets.
     Gives: one attribute per secret.
     Replaced when: never; replacing one loses what it protects.
@@ -76,6 +77,7 @@ class Secrets(pulumi.ComponentResource):
         self.postgres_admin_password = self._password("postgres-admin-password")
         self.postgres_exporter_password = self._password("postgres-exporter-password")
         self.redis_password = self._password("redis-password")
+        self.redis_exporter_password = self._password("redis-exporter-password")
         self.smtp_password = given.smtp_password
         self.alert_webhook_url = given.alert_webhook_url
         self.alert_heartbeat_url = given.alert_heartbeat_url

@@ -58,6 +58,7 @@ def wired(
         "postgres_admin_password": secrets.postgres_admin_password,
         "postgres_exporter_password": secrets.postgres_exporter_password,
         "redis_password": secrets.redis_password,
+        "redis_exporter_password": secrets.redis_exporter_password,
         "backup_cipher_passphrase": secrets.backup_cipher_passphrase,
         "media_access_key_id": media.access_key_id,
         "media_secret_access_key": media.secret_access_key,

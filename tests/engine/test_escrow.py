@@ -120,6 +120,10 @@ def test_adopted_key_keeps_its_value_and_leaves_the_state(stack, say):
     assert code == 0, told
     assert before["secret_key_base"] not in told + file_of(stack).read_text()
     assert stack.preview() == {("RandomBytes", "secret-key-base"): "delete"}
+    code, told = say("preview")
+    assert code == 0
+    assert "The key secret-key-base is given by the stack's file from now on" in " ".join(told.split())
+    assert "needs the old one" not in told
     stack.up()
     assert wiring_of(stack) == before
     assert stack.preview() == {}
@@ -149,6 +153,35 @@ def test_another_value_is_neither_adopted_nor_deployed(stack, say):
         one for one in json.loads(told)["checks"] if one["group"] == "secrets" and one["outcome"] == "failed"
     ).items()
     assert stack.run("up", "--yes", "--skip-preview").status != 0, "its protection refuses it too"
+
+
+def test_keys_that_are_generated_and_given_too_are_refused_in_three_lines_that_name_the_way_out(stack, say, tmp_path):
+    assert say("escrow", "--out", str(tmp_path / "keys.escrow"))[0] == 0
+    keys = wiring_of(stack)
+    stack.say("config", "set", "--secret", "mastodon-infra:secretKeyBase", keys["secret_key_base"])
+    stack.say("config", "set", "--secret", "mastodon-infra:backupCipherPassphrase", keys["backup_cipher_passphrase"])
+
+    for verb in ("preview", "up", "preflight"):
+        code, told = say(verb, *(["--yes"] if verb == "up" else []))
+        assert code == 3, told
+        assert "generated keys" in told
+        assert f"mastodon-infra secrets adopt {STACK} secretKeyBase" in " ".join(told.split())
+        assert verb == "preflight" or len(told.splitlines()) == 3, told
+
+    for key in ("secretKeyBase", "backupCipherPassphrase"):
+        assert say("secrets adopt", key)[0] == 0
+    assert say("up", "--yes")[0] == 0
+    assert wiring_of(stack) == keys
+
+
+def test_another_version_of_mastodon_is_told_with_what_keeps_the_old_one(stack, say):
+    stack.ask({"size": "solo", "mastodon": {"version": "v4.7.3"}})
+
+    code, told = say("preview")
+
+    assert code == 0, told
+    assert "Another version of Mastodon" in told
+    assert "mastodon.version: v4." in " ".join(told.split())
 
 
 def test_secrets_are_listed_without_values(stack, say):

@@ -10,6 +10,7 @@ import pytest
 
 from mastodon_infra.rehearsal.local_cloud import local_cloud
 from tests.engine.rehearsed import ROOT, STACK, Rehearsed
+from tests.engine.test_verbs import Operator
 
 PACK = ("--policy-pack", str(ROOT / "policies"))
 INSTANCE = "mastodon-infra:instance"
@@ -119,3 +120,36 @@ def test_a_stack_above_its_ceiling_is_refused_until_the_ceiling_is_raised_for_it
     assert refused.status != 0
     assert "agreed are $500.00: raise it in policies/config.json" in refused.text
     stack.say("preview", *PACK, "--policy-pack-config", str(raised))
+
+
+def test_our_up_asks_the_policies_first_and_makes_nothing_that_they_refuse(tmp_path):
+    dear = {"size": "small", "disposable": True, "nodes": {"web": {"machine_type": DEAR}}}
+    stack = with_pack(Rehearsed.new(tmp_path / "rehearsal", dear))
+    (stack.project / "policies").symlink_to(ROOT / "policies")
+    (stack.project / ".tools").mkdir()
+    (stack.project / ".tools" / "policies").symlink_to(ROOT / ".tools" / "policies")
+    operator = Operator(stack)
+
+    code, _, problem = operator.give("up", "--yes")
+
+    assert (code, len(problem.splitlines())) == (1, 2), problem
+    assert "the policy monthly-budget refuses it" in problem
+    assert "agreed are $500.00" in problem
+    assert (stack.names(), stack.machines()) == (set(), {})
+
+    stack.ask({"size": "solo", "disposable": True})
+    code, told, problem = operator.give("up", "--yes")
+
+    assert code == 0, problem
+    assert "Policies were not asked" not in told
+
+
+def test_our_up_says_that_no_policies_were_asked(tmp_path):
+    stack = Rehearsed.new(tmp_path / "rehearsal", {"size": "solo", "disposable": True})
+
+    code, told, _ = Operator(stack).give("up")
+
+    assert (code, told) == (1, ""), "nobody can be asked"
+    code, told, problem = Operator(stack).give("up", "--yes")
+    assert code == 0, problem
+    assert "Policies were not asked: scripts/policies makes them ready." in told

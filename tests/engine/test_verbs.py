@@ -194,6 +194,11 @@ def test_what_goes_wrong_is_told_in_three_lines_and_leaves_nothing_half_written(
     seen, _, problem = operator.give("preview", **wrong)
     assert (seen, problem.splitlines()[0]) == (3, "state")
     assert "the passphrase is not this stack's" in problem
+    assert len(problem.splitlines()) == 3
+    seen, told, _ = operator.give("preflight", **wrong)
+    assert seen == 3
+    assert "failed   passphrase: the passphrase is not this stack's" in told
+    assert "ok       passphrase" not in told
     seen, _, problem = operator.give("preview", PULUMI_BACKEND_URL=f"file://{operator.stack.cloud.folder}/home")
     assert (seen, problem.splitlines()[0]) == (3, "state")
     assert "pulumi stack init trial" in problem

@@ -10,8 +10,9 @@ from mastodon_infra.cli import check, console
 from mastodon_infra.errors import Problem, ToolError
 
 VERBS = (
-    *("new", "check", "plan", "explain", "cost", "render", "preview", "up", "refresh", "destroy", "preflight"),
-    *("escrow", "diff", "snapshot", "pull-request", "tiers", "facts", "schema", "demo", "secrets"),
+    *("new", "check", "plan", "explain", "cost", "render", "preview", "up", "converge", "verify", "status", "ssh"),
+    *("logs", "refresh", "destroy", "preflight", "escrow", "diff", "snapshot", "pull-request", "tiers", "facts"),
+    *("schema", "rehearse", "demo", "secrets"),
 )
 COMMAND = [sys.executable, "-m", "mastodon_infra"]
 

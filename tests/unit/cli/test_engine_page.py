@@ -4,7 +4,15 @@ from decimal import Decimal
 
 import pytest
 
-from mastodon_infra.cli.engine_page import add_changes, awaiting, consequence, converge_line, money_line
+from mastodon_infra.cli.engine_page import (
+    Known,
+    add_changes,
+    awaiting,
+    consequence,
+    converge_line,
+    money_line,
+    version_words,
+)
 from mastodon_infra.cli.layout import Page
 from mastodon_infra.program.engine_events import Step
 from mastodon_infra.program.outputs import StackOutputs
@@ -41,6 +49,33 @@ def test_what_goes_and_holds_something_has_a_plain_word():
     moved = step("update", "linode:index/volume:Volume", "data-redis", "linodeId", "size")
     assert consequence(moved).startswith("The volume data-redis is taken off its machine")
     assert consequence(step("delete", "linode:index/domainRecord:DomainRecord", "web-a")) == ""
+
+
+def test_machine_that_is_replaced_tells_that_its_address_changes_unless_it_is_reserved():
+    replaced = step("replace", "linode:index/instance:Instance", "web-1")
+    deleted = step("delete", "linode:index/instance:Instance", "web-1")
+
+    assert "Its public address becomes another one" in consequence(replaced)
+    assert "address" not in consequence(replaced, Known(reserved={"web-1"}))
+    assert "address" not in consequence(deleted)
+
+
+def test_key_that_was_adopted_is_not_lost():
+    key = step("delete", "random:index/randomBytes:RandomBytes", "secret-key-base")
+    web_push = step("delete", "tls:index/privateKey:PrivateKey", "vapid")
+    known = Known(given={"secret-key-base", "vapid"})
+
+    assert "needs the old one" in consequence(key)
+    assert consequence(key, known) == (
+        "The key secret-key-base is given by the stack's file from now on, with the same value: no key is lost."
+    )
+    assert "no key is lost" in consequence(web_push, known)
+
+
+def test_another_version_says_what_keeps_the_old_one():
+    assert "mastodon.version: v4.7.3" in version_words("v4.7.3", "v4.7.4")
+    assert version_words("v4.7.4", "v4.7.4") == ""
+    assert version_words("", "v4.7.4") == "", "an older program told no version"
 
 
 def test_changes_fit_a_narrow_terminal_and_begin_with_what_goes():

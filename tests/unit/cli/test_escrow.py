@@ -36,8 +36,8 @@ def test_escrow_holds_the_keys_and_the_stacks_file_tells_of_it(cli, stack, pulum
     outcome = cli("escrow", "social", "--out", "keys.escrow", "--passphrase-file", passphrase)
 
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.startswith(
-        "wrote 6 keys of social.example into keys.escrow, and stacks/Pulumi.social.yaml tells"
+    assert " ".join(outcome.out.split()).startswith(
+        "wrote 6 keys of social.example into keys.escrow, and stacks/Pulumi.social.yaml tells of it"
     )
     kept = opened((folder / "keys.escrow").read_text(), PASSPHRASE, name="keys.escrow")
     assert kept == escrow_of(WIRING, domain="social.example", stack="social", date=kept.date)
@@ -118,3 +118,24 @@ def test_one_of_both_ways_must_be_said(cli, stack, words):
     stack("social")
 
     assert cli("escrow", "social", *words).code == 1
+
+
+def test_copy_that_was_cut_off_is_named_so(cli, stack, pulumi, passphrase, folder):
+    stack("social")
+    cli("escrow", "social", "--out", "keys.escrow", "--passphrase-file", passphrase)
+    whole = (folder / "keys.escrow").read_text()
+    (folder / "keys.escrow").write_text(whole[: len(whole) // 2])
+
+    outcome = cli("escrow", "social", "--check", "keys.escrow", "--passphrase-file", passphrase)
+
+    assert outcome.code == 1
+    assert "the escrow was cut off" in outcome.err
+    assert "take the other copy" in outcome.err
+
+
+def test_answer_fits_a_narrow_terminal(cli, stack, pulumi, passphrase):
+    stack("social")
+
+    outcome = cli("escrow", "social", "--out", "keys.escrow", "--passphrase-file", passphrase, columns=40)
+
+    assert max(map(len, outcome.out.splitlines())) <= 40

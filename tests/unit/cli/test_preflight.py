@@ -1,12 +1,18 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from mastodon_infra.operate.linode_checks import API_WORDS, needed_scopes
+from mastodon_infra.catalog.regions import API_WORDS
+from mastodon_infra.operate import preflight
+from mastodon_infra.operate.accounts import clients_of
+from mastodon_infra.operate.linode_checks import needed_scopes
 from tests.unit.cli.pulumi_script import Pulumi
 from tests.unit.cost.made import plan_of
 from tests.unit.operate.made import linode_for
 from tests.unit.operate.servers import TOKEN, serving
+
+NOBODY = "http://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -22,6 +28,7 @@ def linode(monkeypatch):
     with serving(cloud) as url:
         monkeypatch.setenv("LINODE_URL", url)
         monkeypatch.setenv("LINODE_TOKEN", TOKEN)
+        monkeypatch.setattr(preflight, "clients_of", lambda told: replace(clients_of(told), store_url=NOBODY))
         yield cloud
 
 
@@ -93,7 +100,10 @@ def test_rehearsal_asks_no_cloud(cli, stack, pulumi, linode, monkeypatch):
     stack("social")
     monkeypatch.setenv("MASTODON_INFRA_WORLD", "somewhere")
 
-    assert cli("preflight", "social").code == 0
+    outcome = cli("preflight", "social")
+
+    assert outcome.code == 0
+    assert "  skipped  clouds: a local cloud: no account is asked\n" in outcome.out
     assert linode.asked == []
 
 

@@ -37,3 +37,13 @@ def test_preview_without_offline_needs_the_engine(cli, stack):
     assert outcome.code == 3
     assert "no Pulumi.yaml lies above" in outcome.err
     assert "--offline" in outcome.err
+
+
+def test_up_of_an_unknown_stack_says_so_before_it_asks_for_a_yes(cli, stack):
+    stack("social")
+
+    outcome = cli("up", "nosuch")
+
+    assert outcome.code == 1
+    assert "no stack 'nosuch'" in outcome.err
+    assert "nobody to ask" not in outcome.err

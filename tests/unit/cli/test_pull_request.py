@@ -58,6 +58,36 @@ def test_an_edited_template_reads_as_its_golden(cli, stack, before, golden):
     assert "+    server_tokens off;" in outcome.out
 
 
+def test_data_that_moves_is_told_first_and_as_diff_tells_it(cli, stack, before):
+    stack("social", "size: small")
+    kept(cli, before)
+    told = cli("diff", "social", "--set", "size=medium", "--json").out
+    stack("social", "size: medium")
+
+    said = cli("pull-request", "--before", str(before)).out
+
+    warnings = json.loads(told)["data_warnings"]
+    assert "The volume data-postgres moves from web-1 to postgres-1" in " ".join(warnings)
+    assert [line for line in said.splitlines() if line.startswith("> **Data**")] == [
+        f"> **Data**: {text}" for text in warnings
+    ]
+    assert said.index("> **Data**") < said.index("```diff")
+
+
+def test_volume_that_moves_for_another_reason_is_told_too(cli, stack, before, folder):
+    """As the engine finds it: the state, and not the stack's file, has the volume at another machine."""
+    stack("social")
+    kept(cli, before)
+    volume = {"type": "linode:index/volume:Volume", "custom": True, "protect": True}
+    step = {"op": "update", "urn": "u::data-redis", "newState": volume, "diffReasons": ["linodeId"]}
+    (folder / "engine").mkdir()
+    (folder / "engine" / "social.json").write_text(json.dumps({"steps": [step]}))
+
+    said = cli("pull-request", "--before", str(before), "--engine", "engine").out
+
+    assert "> **Data**: The volume data-redis is taken off its machine" in said
+
+
 def test_a_change_of_nothing_is_said_in_one_line(cli, stack, before):
     stack("social")
     kept(cli, before)
@@ -104,6 +134,17 @@ def test_no_snapshot_no_comment(cli, stack):
     assert outcome.code == 1
     assert "nowhere" in outcome.err
     assert "mastodon-infra snapshot --out DIR" in outcome.err
+
+
+def test_folder_of_something_else_is_no_snapshot_and_an_empty_one_is_a_base_that_knew_none(cli, stack, before):
+    stack("social")
+
+    outcome = cli("pull-request", "--before", "stacks")
+    before.mkdir(parents=True)
+
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[:2] == ["stacks", "  this folder is no snapshot"]
+    assert "### social: new, $" in cli("pull-request", "--before", str(before)).out
 
 
 def test_a_template_edit_changes_no_resource():

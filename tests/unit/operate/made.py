@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from mastodon_infra.catalog.regions import API_WORDS
 from mastodon_infra.operate.checks import Check
-from mastodon_infra.operate.linode_checks import API_WORDS
 from mastodon_infra.plan.types import InstancePlan
 from tests.unit.operate.servers import FakeLinode
 
@@ -46,6 +46,7 @@ def linode_for(plan: InstancePlan, **more: Any) -> FakeLinode:
             }
         },
         "types": types,
+        "buckets": {plan.media.endpoint: (3, 1000), plan.backups.endpoint: (3, 1000)},
         "settings": {
             "interfaces_for_new_linodes": "legacy_config_default_but_linode_allowed",
             "object_storage": "active",

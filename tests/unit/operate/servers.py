@@ -68,7 +68,7 @@ def as_json(status: int, data: Any, headers: Mapping[str, str] | None = None) ->
 
 @dataclass
 class FakeLinode:
-    """An account at Linode as its API tells of it."""
+    """An account at Linode as its API tells of it. ``buckets``: how many it holds and may hold at an endpoint."""
 
     scopes: str | None = "*"
     token: str = TOKEN
@@ -76,6 +76,7 @@ class FakeLinode:
     types: list[dict[str, Any]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     things: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    buckets: dict[str, tuple[int, int]] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
 
     def __call__(self, request: Request) -> Reply:
@@ -91,10 +92,25 @@ class FakeLinode:
         scopes = {} if self.scopes is None else {"X-OAuth-Scopes": self.scopes}
         if path == "/profile":
             return as_json(200, {"username": "alice", "email": "alice@social.example"}, scopes)
+        return self._things(path, request)
+
+    def _things(self, path: str, request: Request) -> Reply:
         if path == "/account/settings":
             return as_json(200, self.settings)
+        if path.startswith("/object-storage/quotas"):
+            return self._quotas(path.removeprefix("/object-storage/quotas"))
         rows = [row for row in self.things.get(path, []) if _fits(row, json.loads(request.headers["x-filter"]))]
         return as_json(200, {"data": rows, "page": 1, "pages": 1, "results": len(rows)})
+
+    def _quotas(self, path: str) -> Reply:
+        if not path:
+            return as_json(200, {"data": [_quota(at, kind) for at in self.buckets for kind in ("object", "bucket")]})
+        used, limit = self.buckets[path.removeprefix("/obj-buckets-").removesuffix("/usage")]
+        return as_json(200, {"quota_limit": limit, "usage": used})
+
+
+def _quota(endpoint: str, metric: str) -> dict[str, Any]:
+    return {"quota_id": f"obj-{metric}s-{endpoint}", "resource_metric": metric, "s3_endpoint": endpoint}
 
 
 def _fits(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -141,11 +157,14 @@ class FakeStore:
     Attributes:
         allows_public: False as Wasabi is for accounts on trial.
         lists_to_all: Whether anybody may list, as old settings of some vendors allow.
+        heeds_objects: Whether an object may be public by itself, as at Linode.
     """
 
     signer: Signer
     allows_public: bool = True
     lists_to_all: bool = False
+    heeds_objects: bool = True
+    marked: set[tuple[str, str]] = field(default_factory=set)
     buckets: dict[str, dict[str, bytes]] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
     made: list[str] = field(default_factory=list)
@@ -156,7 +175,8 @@ class FakeStore:
             if not self._is_signed(request):
                 return self._no(403, "SignatureDoesNotMatch")
             return self._owner(request, bucket, key[0] if key else "")
-        if key and request.method == "GET" and bucket in self.open and key[0].startswith("accounts/"):
+        is_open = bucket in self.open and bool(key) and key[0].startswith("accounts/")
+        if request.method == "GET" and (is_open or (bucket, *key) in self.marked):
             return 200, {}, self.buckets[bucket][key[0]]
         if not key and self.lists_to_all:
             return 200, {}, b"<ListBucketResult/>"
@@ -176,6 +196,8 @@ class FakeStore:
                 self.open.add(bucket)
             case "PUT", _, () if held is not None:
                 held[key] = request.body
+                if self.heeds_objects and request.headers.get("x-amz-acl") == "public-read":
+                    self.marked.add((bucket, key))
             case "DELETE", "", () if held is not None:
                 if held:
                     return self._no(409, "BucketNotEmpty")
@@ -187,7 +209,8 @@ class FakeStore:
     def _is_signed(self, request: Request) -> bool:
         now = datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         url = f"http://{request.headers['host']}{request.path}"
-        right = self.signer.headers(request.method, url, now=now, body=request.body, query=request.query)
+        more = {name: value for name, value in request.headers.items() if name == "x-amz-acl"}
+        right = self.signer.headers(request.method, url, now=now, body=request.body, query=request.query, more=more)
         return right["Authorization"] == request.headers["authorization"]
 
     def _no(self, status: int, code: str) -> Reply:

@@ -26,6 +26,16 @@ def test_account_that_fits_has_nothing_against_it():
     assert [check.name for check in checks if check.outcome == "skipped"] == ["quotas"]
 
 
+def test_buckets_that_the_account_may_no_longer_hold_fail_before_anything_is_made():
+    endpoint = MEDIUM.media.endpoint
+    full = linode_for(MEDIUM, buckets={endpoint: (999, 1000)})
+
+    told = by_name(checked(full))[f"buckets at {endpoint}"]
+
+    assert (told.outcome, told.seen) == ("failed", "the account holds 999 of 1000, and the plan makes 2")
+    assert by_name(checked(linode_for(MEDIUM, buckets={})))[f"buckets at {endpoint}"].outcome == "skipped"
+
+
 def test_without_a_token_only_what_everybody_may_know_is_told():
     told = by_name(checked(linode_for(MEDIUM), token=None))
 

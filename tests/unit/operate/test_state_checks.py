@@ -10,6 +10,7 @@ import pytest
 
 from mastodon_infra.errors import ToolError
 from mastodon_infra.operate.adoption import known_secrets
+from mastodon_infra.operate.engine import PassphraseError
 from mastodon_infra.operate.keys import CONFIG_KEYS, LOGICAL_NAMES, key_named
 from mastodon_infra.operate.situation import Situation
 from mastodon_infra.operate.state_checks import state_checks
@@ -96,6 +97,28 @@ def test_what_the_engine_refuses_fails_with_its_hint(asked, named):
     check = checked(replace(FRESH, config=config, troubles={asked: trouble}))[named]
 
     assert (check.outcome, check.seen, check.remedy) == ("failed", "there is no passphrase", "set it")
+
+
+def test_wrong_passphrase_that_only_the_outputs_tell_is_no_passphrase_that_fits():
+    told = checked(replace(FRESH, troubles={"outputs": PassphraseError("the passphrase is another", hint="the right")}))
+
+    assert (told["passphrase"].outcome, told["passphrase"].seen) == ("failed", "the passphrase is another")
+    assert "outputs" not in told
+
+
+def test_keys_that_are_given_and_generated_fail_once_with_the_way_out():
+    config = {
+        "mastodon-infra:secretKeyBase": WIRING.secret_key_base,
+        "mastodon-infra:vapidPrivateKey": WIRING.vapid_private_key,
+    }
+    protected = frozenset({"secret-key-base", "vapid", "data-postgres"})
+
+    twice = checked(replace(RUNNING, config=config, protected=protected))["generated keys"]
+    adopted = checked(replace(RUNNING, config=config, protected=frozenset({"data-postgres"})))
+
+    assert (twice.outcome, twice.seen.rpartition(": ")[2]) == ("failed", "secretKeyBase, vapidPrivateKey")
+    assert "mastodon-infra secrets adopt social vapidPrivateKey" in twice.remedy
+    assert "generated keys" not in adopted
 
 
 def test_secrets_that_are_missing_or_ill_formed_fail_each_by_its_name():

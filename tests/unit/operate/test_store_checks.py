@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from mastodon_infra.operate.accounts import Accounts, store_keys
 from mastodon_infra.operate.signing import Signer
 from mastodon_infra.operate.store_checks import scratch_name, store_checks
+from mastodon_infra.render.wiring import Wiring
 from tests.unit.cost.made import AWS, WASABI, plan_of
 from tests.unit.operate.made import by_name, outcomes
 from tests.unit.operate.servers import FakeStore, serving
 
 ON_WASABI = plan_of(size="small", storage=WASABI)
 ON_AWS = plan_of(size="small", storage=AWS)
+AT_LINODE = plan_of(size="small")
 SIGNER = Signer("an-access-key", "a-secret-key", "ap-southeast-2", "s3")
 
 
@@ -60,12 +63,48 @@ def test_bucket_that_a_cut_short_trial_left_is_used_and_taken_away():
     assert store.buckets == {}
 
 
-def test_without_a_key_or_at_linode_nothing_is_tried():
+@pytest.mark.parametrize("plan", [ON_WASABI, AT_LINODE])
+def test_without_a_key_nothing_is_tried(plan):
     store = FakeStore(SIGNER)
 
-    assert outcomes(checked(store, signer=None)) == {"public bucket": "skipped"}
-    assert outcomes(checked(store, plan_of(size="small"))) == {"public bucket": "skipped"}
+    assert outcomes(checked(store, plan, signer=None)) == {"public bucket": "skipped"}
     assert store.made == []
+
+
+def test_linodes_bucket_is_tried_itself_once_it_is_there_and_keeps_what_it_held():
+    bucket = AT_LINODE.media.bucket
+    store = FakeStore(SIGNER, buckets={bucket: {"accounts/a.png": b"a face"}})
+
+    assert outcomes(checked(store, AT_LINODE)) == {"public bucket": "ok"}
+    assert store.buckets == {bucket: {"accounts/a.png": b"a face"}}
+    assert store.made == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "name", "seen"),
+    [
+        ({"heeds_objects": False}, "public bucket", "people cannot read what is published"),
+        ({"lists_to_all": True}, "listing", "everybody may list"),
+    ],
+)
+def test_what_is_wrong_with_linodes_bucket_warns_and_keeps_no_up_away(fault, name, seen):
+    store = FakeStore(SIGNER, buckets={AT_LINODE.media.bucket: {}}, **fault)
+
+    told = by_name(checked(store, AT_LINODE))[name]
+
+    assert told.outcome == "warn"
+    assert seen in told.seen
+    assert store.buckets == {AT_LINODE.media.bucket: {}}
+
+
+def test_deployed_stack_at_linode_signs_with_its_own_key():
+    wiring = Wiring.placeholder(AT_LINODE)
+
+    signer = store_keys(AT_LINODE, Accounts(), wiring)
+
+    assert signer
+    assert signer.access_key == wiring.media_access_key_id
+    assert store_keys(AT_LINODE, Accounts()) is None
 
 
 def test_name_of_the_trials_bucket_fits_and_is_the_accounts_own():
