@@ -186,7 +186,7 @@ def page(instance, path):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.strip()
 
 
 def check_units(instance, node):
