@@ -87,6 +87,13 @@ KINDS: tuple[Kind, ...] = (
         units.unit_list,
         _and("started one.service"),
     ),
+    Kind(
+        "list of needs",
+        ("/etc/mastodon-infra/needs",),
+        "the units' files",
+        units.need_list,
+        _for(r"^(\w+) \S+", r"\1 nobody.service"),
+    ),
     Kind("list of owners", ("/etc/mastodon-infra/tree",), "stat", units.tree_list, _for("^file 0644", "file 0640")),
     Kind(
         "fingerprints of keys",

@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 
 from mastodon_infra.errors import ToolError
 from mastodon_infra.plan.types import InstancePlan
-from mastodon_infra.rehearsal.local_cloud import PROJECT_ROOT, local_cloud
+from mastodon_infra.rehearsal.local_cloud import ENGINE, PROJECT_ROOT, local_cloud
 from mastodon_infra.rehearsal.machines.bed import Parts
 from mastodon_infra.rehearsal.machines.ground import Given
 from mastodon_infra.rehearsal.machines.keeper import CONTROL, GIVEN, PID, RUNNING, TRUST
@@ -50,9 +50,10 @@ class Running:
 class Rehearsal:
     """One stack's rehearsal in its folder, whether its machines run or not."""
 
-    def __init__(self, folder: Path, stack: str) -> None:
+    def __init__(self, folder: Path, stack: str, *, engine: Path = ENGINE) -> None:
         self.folder = folder.resolve()
         self.stack = stack
+        self.engine = engine
 
     # --- What it consists of ----------------------------------------------------------------------------------------
 
@@ -73,7 +74,7 @@ class Rehearsal:
 
     def prepare(self, text: str, plan: InstancePlan, secrets: Mapping[str, str], zones: tuple[str, ...] = ()) -> None:
         """Lay the folder out: a cloud, a project with a copy of the stack's file, and a key that opens the machines."""
-        local_cloud(self.folder, zones=zones)
+        local_cloud(self.folder, zones=zones, engine=self.engine)
         self.file.parent.mkdir(parents=True, exist_ok=True)
         public = _make_key(self.identity)
         with self.file.open("w", encoding="utf-8") as file:
@@ -87,7 +88,7 @@ class Rehearsal:
 
     def environment(self) -> dict[str, str]:
         """Variables with which every verb works on the rehearsal, and on nothing else."""
-        cloud = local_cloud(self.folder)
+        cloud = local_cloud(self.folder, engine=self.engine)
         trusted = str(self.folder / TRUST)
         own = {IDENTITY_VARIABLE: str(self.identity), "SSL_CERT_FILE": trusted, "SSH_AUTH_SOCK": ""}
         return cloud.environment() | own

@@ -104,3 +104,27 @@ def tree_list(tree: Tree, files: Files) -> None:
         left_out = [one.path for one in tree.bundle.files if one.path not in listed]
         if wrong or left_out:
             raise Refused(f"{file.path}: wrong: {wrong}; left out: {left_out}")
+
+
+def need_list(tree: Tree, files: Files) -> None:
+    """Each unit that a change of a file would reload or restart is there, can be reloaded, and the file is there."""
+    generate(tree)
+    for file in files:
+        for line in file.content.splitlines():
+            action, unit, path = line.split(" ")
+            if not exists(tree, unit):
+                raise Refused(f"{file.path}: there is no unit {unit}")
+            if (
+                action == "reload"
+                and "ExecReload=" not in _text(tree, unit)
+                and "Type=notify-reload" not in _text(tree, unit)
+            ):
+                raise Refused(f"{file.path}: {unit} cannot be reloaded")
+            tree.machine.must(["test", "-f", path])
+
+
+def _text(tree: Tree, name: str) -> str:
+    """A unit's file, drop-ins included."""
+    template = re.sub(r"@.*\.", "@.", name)
+    paths = [f"{folder}/{one}{end}" for folder in UNIT_FOLDERS for one in (name, template) for end in ("", ".d/*.conf")]
+    return tree.machine.run(f"cat {' '.join(paths)} 2>/dev/null || :").said

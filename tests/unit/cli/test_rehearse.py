@@ -50,7 +50,10 @@ def test_down_takes_away_nothing_but_a_rehearsal(cli, stack, able, folder):
 def test_the_copy_of_the_stacks_file_opens_for_the_rehearsals_own_key_alone(stack, folder, tmp_path):
     file = stack("social")
     text = f"encryptionsalt: v1:real\n{file.read_text()}  mastodon-infra:smtpPassword:\n    secure: v1:real\n"
-    rehearsal = Rehearsal(tmp_path / "rehearsal", "social")
+    engine = tmp_path / "engine"
+    engine.mkdir()
+    (engine / "pulumi").touch()
+    rehearsal = Rehearsal(tmp_path / "rehearsal", "social", engine=engine)
     rehearsal.prepare(text, load("social", None).plan, {})
 
     told = YAML(typ="safe").load(rehearsal.file.read_text())
