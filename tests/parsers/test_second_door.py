@@ -46,6 +46,7 @@ def tree(root_folder):
         yield made
 
 
+UNNEEDED = "unattended-upgrades"
 BUSY = ["mastodon-infra-converge.service", "mastodon-infra-undo.timer"]
 
 
@@ -67,17 +68,20 @@ def converge(tree, wanted):
 
 
 def with_another(bundle):
-    """The bundle with a person more, a setting that is different, and a file less."""
+    """The bundle with a person more, a setting that is different, a file less and a package less."""
     nginx = bundle.file("/etc/nginx/nginx.conf")
     env = bundle.file("/etc/mastodon/web.env")
+    listed = bundle.file("/etc/mastodon-infra/packages")
     gone = "/usr/share/mastodon-infra/unavailable.html"
     changed = {
         nginx.path: replace(nginx, content=f"{nginx.content}# more\n"),
         env.path: replace(env, content=f"{env.content}MORE=secret\n"),
+        listed.path: replace(listed, content=listed.content.replace(f"{UNNEEDED}\n", "")),
     }
     files = tuple(changed.get(file.path, file) for file in bundle.files if file.path != gone)
+    packages = tuple(name for name in bundle.packages if name != UNNEEDED)
     people = (*bundle.users, BundleUser("bob", ("adm", "sudo", "systemd-journal")))
-    return replace(bundle, files=files, users=people)
+    return replace(bundle, files=files, users=people, packages=packages)
 
 
 def test_a_machine_from_the_first_door_needs_nothing(tree):
@@ -95,6 +99,9 @@ def test_it_becomes_what_the_bundle_says_and_a_second_run_does_nothing(tree):
     assert shown.splitlines() == [f"{one.mode:o} {one.owner} {one.group}" for one in (env, nginx)]
     assert not tree.machine.run("test -e /usr/share/mastodon-infra/unavailable.html")
     assert {"adm", "sudo"} <= set(tree.machine.must("id -nG bob").split())
+    assert tree.machine.must(["apt-mark", "showmanual", UNNEEDED]) == ""
+    assert set(tree.machine.must(["apt-mark", "showmanual", *wanted.packages]).split()) == set(wanted.packages)
+    assert tree.machine.must(["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}", UNNEEDED]) == "ii"
     assert tree.machine.must("ls -A /var/lib/mastodon-infra").split() == ["applied", "installed"]
     first, *others = tree.machine.must("cat /tmp/said").splitlines()
     assert first == "daemon-reload"
@@ -122,4 +129,8 @@ def test_what_nobody_may_read_is_not_sent_back(tree):
     said = run(tree.machine, probe, "main({})", question(wanted, ""))
 
     assert "SECRET_KEY_BASE" not in said
-    assert sorted(json.loads(said)["texts"]) == ["/etc/nginx/nginx.conf", "/usr/share/mastodon-infra/unavailable.html"]
+    assert sorted(json.loads(said)["texts"]) == [
+        "/etc/mastodon-infra/packages",
+        "/etc/nginx/nginx.conf",
+        "/usr/share/mastodon-infra/unavailable.html",
+    ]

@@ -12,6 +12,7 @@ from tests.parsers.tree import Tree
 GENERATOR = "/usr/lib/systemd/system-generators/podman-system-generator"
 GENERATED = "/run/systemd/generator"
 UNIT_FOLDERS = ("/etc/systemd/system", GENERATED, "/usr/lib/systemd/system")
+RELOADS = re.compile(r"^ExecReload=|^Type=notify-reload", re.MULTILINE)
 NEEDS = re.compile(r"(?:Wants|Requires|Requisite|BindsTo|PartOf|Upholds|Unit)=(.+)")
 
 
@@ -112,19 +113,16 @@ def need_list(tree: Tree, files: Files) -> None:
     for file in files:
         for line in file.content.splitlines():
             action, unit, path = line.split(" ")
-            if not exists(tree, unit):
+            told = _text(tree, unit)
+            if not told:
                 raise Refused(f"{file.path}: there is no unit {unit}")
-            if (
-                action == "reload"
-                and "ExecReload=" not in _text(tree, unit)
-                and "Type=notify-reload" not in _text(tree, unit)
-            ):
+            if action == "reload" and not RELOADS.search(told):
                 raise Refused(f"{file.path}: {unit} cannot be reloaded")
             tree.machine.must(["test", "-f", path])
 
 
 def _text(tree: Tree, name: str) -> str:
-    """A unit's file, drop-ins included."""
+    """The files of a unit, or of those that a pattern stands for; empty where there is none."""
     template = re.sub(r"@.*\.", "@.", name)
-    paths = [f"{folder}/{one}{end}" for folder in UNIT_FOLDERS for one in (name, template) for end in ("", ".d/*.conf")]
+    paths = (f"{folder}/{one}" for folder in UNIT_FOLDERS for one in dict.fromkeys((name, template)))
     return tree.machine.run(f"cat {' '.join(paths)} 2>/dev/null || :").said
