@@ -43,6 +43,7 @@ test: ## Runs all checks and all tests. ARGS='-k postgres' chooses tests.
 
 test-machines: ## Boots real machines from our bundles on this computer, and looks at them. Needs root and systemd-nspawn.
 	@scripts/bootstrap dev
+	@scripts/engine >/dev/null
 	@MASTODON_INFRA_MACHINES=1 $(BIN)/pytest tests/machines $(ARGS)
 
 check: ## Runs the checks alone: format, lint, shell, YAML, workflows, floors, types.

@@ -17,6 +17,9 @@ REWRITE_VARIABLE = "MASTODON_INFRA_REWRITE_GOLDENS"
 FORCED_LOOKS = ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS", "CLICOLOR_FORCE")
 ACCOUNT_PREFIXES = ("AWS_", "CLOUDFLARE_", "LINODE_", "MASTODON_INFRA_", "PULUMI_")
 
+HAS_MACHINES = bool(os.environ.get("MASTODON_INFRA_MACHINES"))
+collect_ignore = [] if HAS_MACHINES else ["machines"]
+
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
@@ -26,6 +29,11 @@ def pytest_configure() -> None:
     """Forget whatever would colour the output of one machine and not of another."""
     for name in FORCED_LOOKS:
         os.environ.pop(name, None)
+
+
+def pytest_report_header() -> str:
+    """Say what is not among the tests."""
+    return "machines: booted as well" if HAS_MACHINES else "machines: not booted here, but by make test-machines"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
