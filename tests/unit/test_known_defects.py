@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 
-from mastodon_infra.errors import TemplateError
+from mastodon_infra.errors import PlanError, TemplateError
 from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.model.role import Queue
 from mastodon_infra.plan.instance import plan_instance
@@ -170,6 +170,16 @@ def _() -> None:
             assert not re.search(r"[\"'\s\\#$`]", value), f"{path}: {name}"
 
 
+@known("the defaults of another application stand in its settings")
+def _() -> None:
+    foreign = re.compile(r"(?i)\b(pixelfed|peertube|gotosocial|pleroma|misskey|synapse|nextcloud|lemmy|mobilizon)\b")
+    for file in every_file():
+        assert not foreign.search(file.content), file.path
+    for name in ("APP_KEY", "DB_CONNECTION", "GTS_HOST", "NEXTCLOUD_ADMIN_USER"):
+        with pytest.raises(TemplateError, match="is no setting of Mastodon"):
+            env_lines(ProcessKind.WEB, [(name, "x")])
+
+
 @known("single user mode is asked for and not used")
 def _() -> None:
     plan = plan_instance(
@@ -300,6 +310,13 @@ def first_start() -> str:
     )
 
 
+@known("half a gigabyte of memory is claimed to be enough")
+def _() -> None:
+    one_box = SMALLEST | {"size": "solo", "nodes": {"web": {"machine_type": "g6-nanode-1"}}}
+    with pytest.raises(PlanError, match=r"g6-nanode-1 has 1 GiB, and .* GiB more are needed"):
+        plan_instance(InstanceSpec.model_validate(one_box))
+
+
 @known("a re-run drops the database, or loads the schema over it")
 def _() -> None:
     for file in every_file():
@@ -377,9 +394,11 @@ def _() -> None:
 
 @known("an index breaks when the C library changes its sorting")
 def _() -> None:
-    (text,) = {file.content for file in every_file() if file.path.endswith("/postgres/roles.sql")}
-    assert "LC_COLLATE ''C''" in text
-    assert "TEMPLATE template0" in text
+    texts = {file.content for file in every_file() if file.path.endswith("/postgres/roles.sql")}
+    assert texts
+    for text in texts:
+        assert "LC_COLLATE ''C''" in text
+        assert "TEMPLATE template0" in text
 
 
 @known("a file's change is forgotten: nothing is told to take it up")
