@@ -8,6 +8,7 @@ from mastodon_infra.errors import ToolError
 from mastodon_infra.operate.verify.backup import backup_questions
 from mastodon_infra.operate.verify.data import data_questions
 from mastodon_infra.operate.verify.doors import door_questions
+from mastodon_infra.operate.verify.firewall import firewall_questions
 from mastodon_infra.operate.verify.front import front_questions, web_questions
 from mastodon_infra.operate.verify.machines import digest_question, machine_questions, unit_questions
 from mastodon_infra.operate.verify.mail import mail_questions
@@ -28,6 +29,7 @@ GROUPS = (
     "web",
     "access",
     "units",
+    "firewall",
     "sidekiq",
     "postgres",
     "redis",
@@ -64,6 +66,7 @@ def all_questions(
         *media_questions(subject),
         *web_questions(subject.plan),
         *machine_questions(subject),
+        *firewall_questions(subject),
         *data_questions(subject),
         *backup_questions(subject),
         *mail_questions(subject, sends=sends_mail),
