@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -55,6 +55,9 @@ def rehearse(
     folder: Annotated[
         Path | None, typer.Option("--folder", metavar="DIR", help="Where it lives; by default build/rehearsal/STACK.")
     ] = None,
+    real_image: Annotated[
+        bool, typer.Option("--real-image", help="Pull Mastodon's own image, instead of playing it by a stand-in.")
+    ] = False,
     stacks_dir: StacksDirOption = None,
 ) -> None:
     """Boot a stack on this computer: real machines in a local cloud, verified, and taken away again.
@@ -69,13 +72,13 @@ def rehearse(
 
     name = stack_name(stack)
     rehearsal = Rehearsal(folder or BUILD / name, name)
-    _needs_this_computer()
+    _needs_this_computer(PROGRAMS | ({"skopeo": "skopeo"} if real_image else {}))
     if down:
         _take_down(rehearsal)
     elif verb:
         raise typer.Exit(_run_verb(rehearsal, verb))
     else:
-        raise typer.Exit(_whole(rehearsal, _loaded(stack, stacks_dir), keep=keep))
+        raise typer.Exit(_whole(rehearsal, _loaded(stack, stacks_dir), keep=keep, real_image=real_image))
 
 
 def _loaded(stack: str, stacks_dir: Path | None) -> Loaded:
@@ -87,18 +90,18 @@ def _loaded(stack: str, stacks_dir: Path | None) -> Loaded:
     return load(DEMO, stacks_dir, changes={"size": stack}) if is_size else load(stack, stacks_dir)
 
 
-def _needs_this_computer() -> None:
+def _needs_this_computer(programs: Mapping[str, str]) -> None:
     """Refuse where machines cannot boot, and say all of what is missing."""
     if os.geteuid() != 0:
         raise ToolError("machines need root: namespaces, mounts and loop devices", hint="sudo mastodon-infra rehearse")
-    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+    missing = [package for program, package in programs.items() if shutil.which(program) is None]
     if missing:
         raise ToolError(f"this computer lacks {listed(missing)}", hint=f"apt-get install {' '.join(missing)}")
     if not Path("/run/systemd/system").exists() and not Path("/sys/fs/cgroup").exists():
         raise ToolError("this system has no control groups", hint="use a Linux with systemd")
 
 
-def _whole(rehearsal: Rehearsal, loaded: Loaded, *, keep: bool) -> int:
+def _whole(rehearsal: Rehearsal, loaded: Loaded, *, keep: bool, real_image: bool) -> int:
     times: dict[str, float] = {}
     if rehearsal.keeper:
         raise SpecError(
@@ -109,10 +112,14 @@ def _whole(rehearsal: Rehearsal, loaded: Loaded, *, keep: bool) -> int:
     began = monotonic()
     with _phase("parts", "what machines boot from", times):
         parts = _parts()
+    archives: dict[str, str] = {}
+    if real_image:
+        with _phase("image", "Mastodon's own image is pulled", times):
+            archives = _pulled(loaded, parts)
     is_green = False
     try:
         with _phase("cloud", "the world outside", times):
-            secrets = _begin(rehearsal, loaded, parts)
+            secrets = _begin(rehearsal, loaded, parts, archives)
         with _phase("up", "the stack is deployed by the engine", times):
             _deploy(rehearsal, secrets)
         with _phase("install", "machines install themselves", times):
@@ -139,7 +146,16 @@ def _parts() -> Parts:
     return Parts(Path(done.stdout.strip()))
 
 
-def _begin(rehearsal: Rehearsal, loaded: Loaded, parts: Parts) -> dict[str, str]:
+def _pulled(loaded: Loaded, parts: Parts) -> dict[str, str]:
+    """The files of the images, kept beside what machines boot from."""
+    from mastodon_infra.rehearsal.machines.pulling import pull_image
+    from mastodon_infra.rehearsal.machines.rehearsal import images_of
+
+    cache = parts.folder.parent / "images"
+    return {image: str(pull_image(image, cache)) for image in images_of(loaded.plan)}
+
+
+def _begin(rehearsal: Rehearsal, loaded: Loaded, parts: Parts, archives: Mapping[str, str]) -> dict[str, str]:
     """Gives the secrets that an operator would have set, made up."""
     from mastodon_infra.model.services import DnsProvider
     from mastodon_infra.program.config import needed_secrets
@@ -148,7 +164,7 @@ def _begin(rehearsal: Rehearsal, loaded: Loaded, parts: Parts) -> dict[str, str]
     secrets = {key: made_up(key, loaded.plan) for key in needed_secrets(loaded.plan)}
 
     zones = (loaded.plan.dns.zone,) if loaded.plan.dns.provider is DnsProvider.CLOUDFLARE else ()
-    rehearsal.prepare(loaded.file.document.text, loaded.plan, secrets, zones)
+    rehearsal.prepare(loaded.file.document.text, loaded.plan, secrets, zones=zones, archives=archives)
     rehearsal.begin(parts)
     return secrets
 

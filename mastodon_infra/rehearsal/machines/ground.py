@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mastodon_infra.rehearsal.machines.authority import Authority
@@ -16,6 +17,7 @@ class Given:
 
     Attributes:
         images: The container images that machines pull, by their full names.
+        archives: Of images that are real, the file with it; the stand-in plays the others.
         mail_host: The relay that Mastodon is told to hand its mail to; empty where there is none.
         mail_ports: Where it listens.
         mail_username, mail_password: The login that it takes.
@@ -23,6 +25,7 @@ class Given:
     """
 
     images: tuple[str, ...]
+    archives: Mapping[str, str] = field(default_factory=dict)
     mail_host: str = ""
     mail_ports: tuple[int, ...] = ()
     mail_username: str = ""

@@ -27,6 +27,8 @@ COMMANDS = ("usr/local/bin/bundle", "usr/local/bin/node", f"{FOLDER}/bin/tootctl
 VERSION = "v4.7.4"
 FIRST_MIGRATION = "20170101000000"
 TRUSTED = "etc/ssl/certs/ca-certificates.crt"
+OPENSSL_TRUSTED = "usr/lib/ssl/cert.pem"
+"""Where OpenSSL itself looks, and with it Ruby: Debian leaves it to the folder of single certificates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,7 @@ def build_image(system: Path, folder: Path, *, version: str = VERSION, trusted: 
 def unpack_archive(archive: Path, folder: Path) -> str:
     """Put a real image's blobs into the folder, from a tar in OCI layout, and give its manifest's digest.
 
-    An index of several architectures stays what it is: whoever pulls chooses. Raises SpecError where the archive holds
-    no image, or more than one.
+    Raises SpecError where the archive holds no image, or more than one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     digests: list[str] = []
@@ -93,6 +94,28 @@ def unpack_archive(archive: Path, folder: Path) -> str:
             hint="skopeo copy docker://IMAGE oci-archive:FILE",
         )
     return digests[0]
+
+
+def add_trust(digest: str, folder: Path, trusted: str) -> str:
+    """Have an image of the folder trust other authorities than Debian's; gives the digest of its new manifest.
+
+    It is a layer more: what the image had stays as it was. Raises SpecError for an index of several architectures.
+    """
+    manifest = json.loads(_path(digest, folder).read_bytes())
+    if "layers" not in manifest:
+        raise SpecError("the archive holds images of several architectures", hint="skopeo copy without --all")
+    config = json.loads(_path(manifest["config"]["digest"], folder).read_bytes())
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for path in (TRUSTED, OPENSSL_TRUSTED):
+            _add(tar, path, trusted)
+    layer = _keep(content.getvalue(), folder)
+    config["rootfs"]["diff_ids"].append(layer.digest)
+    if "history" in config:
+        config["history"].append({"created_by": "rehearsal: whom it trusts"})
+    manifest["config"] = _described(_keep(json.dumps(config).encode(), folder), manifest["config"]["mediaType"])
+    manifest["layers"].append(_described(layer, LAYER))
+    return _keep(json.dumps(manifest).encode(), folder).digest
 
 
 def own_layer(version: str = VERSION, trusted: str = "") -> bytes:
@@ -153,6 +176,10 @@ def _add(tar: tarfile.TarFile, path: str, text: str, *, mode: int = 0o644) -> No
     entry = tarfile.TarInfo(path)
     entry.size, entry.mode = len(content), mode
     tar.addfile(entry, io.BytesIO(content))
+
+
+def _path(digest: str, folder: Path) -> Path:
+    return folder / digest.replace(":", "-")
 
 
 def _keep(content: bytes, folder: Path) -> Blob:

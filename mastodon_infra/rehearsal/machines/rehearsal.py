@@ -72,8 +72,19 @@ class Rehearsal:
         """Whether the folder holds a rehearsal."""
         return (self.folder / GIVEN).is_file()
 
-    def prepare(self, text: str, plan: InstancePlan, secrets: Mapping[str, str], zones: tuple[str, ...] = ()) -> None:
-        """Lay the folder out: a cloud, a project with a copy of the stack's file, and a key that opens the machines."""
+    def prepare(
+        self,
+        text: str,
+        plan: InstancePlan,
+        secrets: Mapping[str, str],
+        *,
+        zones: tuple[str, ...] = (),
+        archives: Mapping[str, str] | None = None,
+    ) -> None:
+        """Lay the folder out: a cloud, a project with a copy of the stack's file, and a key that opens the machines.
+
+        ``archives`` are the files of real images, by the images' names.
+        """
         local_cloud(self.folder, zones=zones, engine=self.engine)
         self.file.parent.mkdir(parents=True, exist_ok=True)
         public = _make_key(self.identity)
@@ -84,7 +95,7 @@ class Rehearsal:
         project["runtime"]["options"]["virtualenv"] = sys.prefix
         with (self.folder / "project/Pulumi.yaml").open("w", encoding="utf-8") as file:
             YAML().dump(project, file)
-        _write_secret(self.folder / GIVEN, json.dumps(asdict(_given(plan, secrets))))
+        _write_secret(self.folder / GIVEN, json.dumps(asdict(_given(plan, secrets, archives or {}))))
 
     def environment(self) -> dict[str, str]:
         """Variables with which every verb works on the rehearsal, and on nothing else."""
@@ -222,11 +233,17 @@ def _as_rehearsed(text: str, plan: InstancePlan, public_key: str) -> Any:
     return data
 
 
-def _given(plan: InstancePlan, secrets: Mapping[str, str]) -> Given:
+def images_of(plan: InstancePlan) -> tuple[str, ...]:
+    """The images that the plan's machines pull."""
+    return tuple(dict.fromkeys((plan.mastodon.web_image, plan.mastodon.streaming_image)))
+
+
+def _given(plan: InstancePlan, secrets: Mapping[str, str], archives: Mapping[str, str]) -> Given:
     mail = plan.mail
     has_relay = mail.provider != "none" and mail.port is not None
     return Given(
-        images=tuple(dict.fromkeys((plan.mastodon.web_image, plan.mastodon.streaming_image))),
+        images=images_of(plan),
+        archives=dict(archives),
         mail_host=mail.host if has_relay else "",
         mail_ports=(mail.port.value,) if has_relay and mail.port else (),
         mail_username=mail.username,

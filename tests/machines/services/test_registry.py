@@ -5,8 +5,10 @@ import json
 
 import pytest
 
+from mastodon_infra.errors import ToolError
 from mastodon_infra.rehearsal.machines.addresses import REGISTRY
 from mastodon_infra.rehearsal.machines.ground import Given
+from mastodon_infra.rehearsal.machines.pulling import pull_image
 from mastodon_infra.rehearsal.machines.services.registry import Registry
 from tests.machines.services.bench import standing, wait_until
 
@@ -77,3 +79,31 @@ def test_each_release_is_another_image(bench):
 def test_another_name_is_not_vouched_for(bench):
     with pytest.raises(OSError, match="certificate"):
         bench.curl("v2/", host="elsewhere.example")
+
+
+@pytest.fixture
+def archive(bench, tmp_path):
+    """An image as skopeo keeps it: it read every byte of it from a registry."""
+    file = tmp_path / "image.tar"
+    source = f"docker://{REGISTRY}/{IMAGES[0]}"
+    words = ("skopeo", "--insecure-policy", "copy", "--quiet", "--src-tls-verify=false", source, f"oci-archive:{file}")
+    bench.ground.place.run(*words)
+    return file
+
+
+def test_a_real_image_is_given_out_with_whom_it_shall_trust(archive, parts, tmp_path_factory):
+    image = f"{HOST}/{IMAGES[0]}"
+    with standing(parts, tmp_path_factory.mktemp("real"), Given((image,), {image: str(archive)})) as ground:
+        bench = Bench(ground)
+        manifest = json.loads(bench.curl("v2/mastodon/mastodon/manifests/v4.7.4", "--fail"))
+        config = json.loads(bench.curl(f"v2/mastodon/mastodon/blobs/{manifest['config']['digest']}", "--fail"))
+    own = manifest["layers"][-1]["digest"]
+    assert len(config["rootfs"]["diff_ids"]) == len(manifest["layers"]) == 3
+    assert config["rootfs"]["diff_ids"][-1] == own
+    assert config["config"]["User"] == "mastodon"
+
+
+def test_a_registry_that_is_not_reached_is_said_and_leaves_nothing(parts, tmp_path):
+    with pytest.raises(ToolError, match=r"127\.0\.0\.1:9/mastodon:v1 cannot be pulled: .*connection refused"):
+        pull_image("127.0.0.1:9/mastodon:v1", tmp_path)
+    assert list(tmp_path.iterdir()) == []

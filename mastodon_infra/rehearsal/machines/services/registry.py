@@ -8,14 +8,14 @@ from pathlib import Path
 
 from mastodon_infra.rehearsal.machines.addresses import REGISTRY
 from mastodon_infra.rehearsal.machines.ground import Ground
-from mastodon_infra.rehearsal.machines.image import build_image
+from mastodon_infra.rehearsal.machines.image import add_trust, build_image, unpack_archive
 from mastodon_infra.rehearsal.world import World
 
 PROGRAM = Path(__file__).parents[1] / "stand_in/registry.py"
 
 
 class Registry:
-    """Gives out the stand-in of Mastodon's image under every name that the plan uses."""
+    """Gives out, under every name that the plan uses, the real image where there is one, else Mastodon's stand-in."""
 
     def __init__(self, ground: Ground) -> None:
         hosts = sorted({image.partition("/")[0] for image in ground.given.images})
@@ -41,4 +41,6 @@ def _built(ground: Ground, image: str, folder: Path) -> tuple[str, str]:
     """The image's repository and tag, and the digest of its manifest. It trusts the rehearsal's stores and relays."""
     name = image.partition("/")[2].partition("@")[0]
     version, trusted = name.rpartition(":")[2], ground.authority.certificate
+    if archive := ground.given.archives.get(image):
+        return name, add_trust(unpack_archive(Path(archive), folder), folder, trusted)
     return name, build_image(ground.parts.image_system, folder, version=version, trusted=trusted)

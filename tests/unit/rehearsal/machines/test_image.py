@@ -104,3 +104,26 @@ def test_an_archive_of_no_image_or_several_is_refused(tmp_path, count):
     archive = archive_of(tmp_path / "several.tar", {"index.json": json.dumps(index).encode()})
     with pytest.raises(SpecError, match=rf"several\.tar holds {count} images, and one is needed"):
         image.unpack_archive(archive, tmp_path / "blobs")
+
+
+def test_a_real_image_trusts_the_rehearsal_by_a_layer_more(tmp_path):
+    system = tmp_path / "system.tar"
+    archive_of(system, {"etc/hostname": b"x"})
+    folder = tmp_path / "blobs"
+    before = image.build_image(system, folder)
+
+    after = image.add_trust(before, folder, "-----BEGIN CERTIFICATE-----")
+
+    old, new = (json.loads(blob(folder, one)) for one in (before, after))
+    assert new["layers"][:-1] == old["layers"]
+    config = json.loads(blob(folder, new["config"]["digest"]))
+    assert config["rootfs"]["diff_ids"][-1] == new["layers"][-1]["digest"]
+    with tarfile.open(fileobj=io.BytesIO(blob(folder, new["layers"][-1]["digest"]))) as layer:
+        assert layer.getnames() == ["etc/ssl/certs/ca-certificates.crt", "usr/lib/ssl/cert.pem"]
+
+
+def test_an_index_of_several_architectures_is_refused(tmp_path):
+    digest = hashlib.sha256(b'{"manifests": []}').hexdigest()
+    (tmp_path / f"sha256-{digest}").write_bytes(b'{"manifests": []}')
+    with pytest.raises(SpecError, match="several architectures"):
+        image.add_trust(f"sha256:{digest}", tmp_path, "")
