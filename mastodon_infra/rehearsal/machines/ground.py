@@ -17,20 +17,20 @@ class Given:
 
     Attributes:
         images: The container images that machines pull, by their full names.
-        archives: Of images that are real, the file with it; the stand-in plays the others.
         mail_host: The relay that Mastodon is told to hand its mail to; empty where there is none.
         mail_ports: Where it listens.
         mail_username, mail_password: The login that it takes.
         mail_domain: Whose addresses that login may send from.
+        archives: Of images that are real, the file with it; the stand-in plays the others.
     """
 
     images: tuple[str, ...]
-    archives: Mapping[str, str] = field(default_factory=dict)
     mail_host: str = ""
     mail_ports: tuple[int, ...] = ()
     mail_username: str = ""
     mail_password: str = ""
     mail_domain: str = ""
+    archives: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def archive(bench, tmp_path):
 
 def test_a_real_image_is_given_out_with_whom_it_shall_trust(archive, parts, tmp_path_factory):
     image = f"{HOST}/{IMAGES[0]}"
-    with standing(parts, tmp_path_factory.mktemp("real"), Given((image,), {image: str(archive)})) as ground:
+    with standing(parts, tmp_path_factory.mktemp("real"), Given((image,), archives={image: str(archive)})) as ground:
         bench = Bench(ground)
         manifest = json.loads(bench.curl("v2/mastodon/mastodon/manifests/v4.7.4", "--fail"))
         config = json.loads(bench.curl(f"v2/mastodon/mastodon/blobs/{manifest['config']['digest']}", "--fail"))
