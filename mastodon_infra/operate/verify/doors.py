@@ -57,12 +57,13 @@ REMEDY = "docs/runbooks/firewall-off.md; compare mastodon-infra plan STACK with 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A port of a machine at one of its addresses."""
+    """A port of a machine at one of its addresses; ``seen_as`` is whom it takes us for, empty where nobody knows."""
 
     node: str
     side: Side
     address: str
     port: int
+    seen_as: str = ""
 
 
 def door_questions(subject: Subject, *, all_ports: bool) -> Iterator[Question]:
@@ -96,12 +97,13 @@ def doors_from(subject: Subject, source: NodePlan | None, ports: Sequence[int]) 
     for node in subject.plan.nodes:
         if source is not None and node.name == source.name:
             continue
-        sides = [(Side.PUBLIC, subject.outputs.node_addresses.get(node.name, ""))]
+        addresses = subject.outputs.node_addresses
+        sides = [(Side.PUBLIC, addresses.get(node.name, ""), addresses.get(source.name, "") if source else "")]
         if source is not None:
-            sides.append((Side.PRIVATE, node.address))
-        for side, address in sides:
+            sides.append((Side.PRIVATE, node.address, source.address))
+        for side, address, seen_as in sides:
             if address:
-                yield from (Door(node.name, side, address, port) for port in ports)
+                yield from (Door(node.name, side, address, port, seen_as) for port in ports)
 
 
 def scan_from_here(hosts: Sequence[str], ports: Sequence[int]) -> set[tuple[str, int]]:
@@ -142,15 +144,17 @@ def judge_doors(
 def may_pass(plan: InstancePlan, source: NodePlan | None, door: Door, *, is_sure: bool) -> bool:
     """Whether a rule opens the door to the source; with ``is_sure``, whether one must.
 
-    With which public address somebody is seen is not known: a rule for some networks may let them pass, and need not.
-    What is open to the whole world may be open inside too: firewalls ask who comes, and not on which side.
+    With which public address this computer is seen is not known: a rule for some networks may let it pass, and need
+    not. What is open to the whole world may be open inside too: firewalls ask who comes, and not on which side.
     """
     group = plan.node(door.node).group
     rules = [one for one in plan.firewall if one.group == group and one.first_port <= door.port <= one.last_port]
     if door.side is Side.PRIVATE and source is not None:
         return any(_has(one, source.address) and (one.side is Side.PRIVATE or not is_sure) for one in rules)
     public = [one for one in rules if one.side is Side.PUBLIC]
-    return any(_is_for_everybody(one) or not is_sure for one in public)
+    if is_sure:
+        return any(_is_for_everybody(one) for one in public)
+    return any(not door.seen_as or _has(one, door.seen_as) for one in public)
 
 
 def _has(rule: FirewallRule, address: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import secrets
 import socket
@@ -25,6 +26,8 @@ PATIENCE_SECONDS = 15.0
 LEAST_DAYS_LEFT = 7
 LEAST_KEPT_SECONDS = 86_400
 SECONDS_A_DAY = 86_400
+WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What both sides add to the key (RFC 6455, section 1.3)."""
 LOOK_AT_WEB = "docs/runbooks/web-slow.md; read what mastodon-web says on the web nodes: mastodon-infra logs"
 
 
@@ -39,9 +42,8 @@ def front_questions(subject: Subject) -> Iterator[Question]:
     yield _fetched("plain HTTP", f"http://{plan.mastodon.web_domain}/", judge_redirect)
     yield _fetched("instance API", f"{site}/api/v2/instance", partial(judge_instance, plan))
     yield Question("front", "assets", FromOutside(partial(script_of, f"{site}/")), judge_asset)
-    for kind, judge in ((ACTIVITY, judge_activity), ("text/html", judge_page)):
-        name = "account for servers" if kind == ACTIVITY else "account for people"
-        yield _fetched(name, account, partial(judge, name), {"Accept": kind})
+    yield _fetched("account for servers", account, partial(judge_activity, plan), {"Accept": ACTIVITY})
+    yield _fetched("account for people", account, judge_page, {"Accept": "text/html"})
     yield Question(
         "streaming",
         "WebSocket",
@@ -100,10 +102,11 @@ def script_of(page: str) -> tuple[str, Answer] | None:
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """What came back for a request to speak WebSocket: the status, and the answer's first lines."""
+    """What came back for a request to speak WebSocket: the status, the answer's first lines, and the proof expected."""
 
     status: int
     head: str
+    proof: str = ""
 
 
 def upgrade(host: str) -> Upgrade:
@@ -123,7 +126,8 @@ def upgrade(host: str) -> Upgrade:
     except OSError as error:
         raise UnreachableError(str(error)) from None
     found = re.match(r"HTTP/1\.\d (\d{3})", head)
-    return Upgrade(int(found[1]) if found else 0, head)
+    proof = base64.b64encode(hashlib.sha1(f"{key}{WEBSOCKET}".encode(), usedforsecurity=False).digest()).decode()
+    return Upgrade(int(found[1]) if found else 0, head, proof)
 
 
 # --- What it means ----------------------------------------------------------------------------------------------------
@@ -200,20 +204,21 @@ def judge_asset(seen: tuple[str, Answer] | None) -> Iterator[Check]:
         yield FRONT.ok("assets", f"{len(answer.body):,} bytes, kept for {int(kept[1]) // SECONDS_A_DAY} days")
 
 
-def judge_activity(name: str, answer: Answer) -> Iterator[Check]:
-    """Other servers get ActivityPub, or are asked to sign."""
-    kind = answer.headers.get("content-type", "")
-    if answer.status == HTTPStatus.UNAUTHORIZED:
-        yield FRONT.ok(name, "a signature is asked for")
+def judge_activity(plan: InstancePlan, answer: Answer) -> Iterator[Check]:
+    """Other servers get ActivityPub, or are asked to sign where that is planned."""
+    name, kind = "account for servers", answer.headers.get("content-type", "")
+    asks_for_signature = plan.mastodon.secure_mode or plan.mastodon.limited_federation
+    if answer.status == HTTPStatus.UNAUTHORIZED and asks_for_signature:
+        yield FRONT.ok(name, "a signature is asked for, as planned")
     elif answer.status == HTTPStatus.OK and "json" in kind:
         yield FRONT.ok(name, kind.partition(";")[0])
     else:
         yield FRONT.failed(name, f"{answer.status}, {kind}", LOOK_AT_WEB)
 
 
-def judge_page(name: str, answer: Answer) -> Iterator[Check]:
+def judge_page(answer: Answer) -> Iterator[Check]:
     """People get a page, or the way to one, and never what servers get."""
-    kind = answer.headers.get("content-type", "")
+    name, kind = "account for people", answer.headers.get("content-type", "")
     is_page = answer.status < HTTPStatus.BAD_REQUEST and "json" not in kind
     yield (
         FRONT.ok(name, kind.partition(";")[0])
@@ -225,13 +230,20 @@ def judge_page(name: str, answer: Answer) -> Iterator[Check]:
 def judge_upgrade(seen: Upgrade) -> Iterator[Check]:
     """The streaming server itself has answered: it opens the stream, or asks for a token."""
     remedy = "docs/runbooks/streaming-down.md"
-    if seen.status == HTTPStatus.SWITCHING_PROTOCOLS:
+    headers = {name.strip().lower(): value.strip() for name, _, value in _lines(seen.head)}
+    if seen.status == HTTPStatus.SWITCHING_PROTOCOLS and headers.get("sec-websocket-accept") == seen.proof:
         yield STREAMING.ok("WebSocket", "it opens through the front")
-    elif seen.status == HTTPStatus.UNAUTHORIZED:
+    elif seen.status == HTTPStatus.UNAUTHORIZED and "www-authenticate" not in headers:
         yield STREAMING.ok("WebSocket", "the streaming server answers through the front, and asks for a token")
+    elif seen.status == HTTPStatus.UNAUTHORIZED:
+        yield STREAMING.failed("WebSocket", "something before the streaming server asks for a password", remedy)
     else:
         first = seen.head.splitlines()[0] if seen.head else "nothing"
         yield STREAMING.failed("WebSocket", f"no upgrade: {first}", remedy)
+
+
+def _lines(head: str) -> Iterator[tuple[str, str, str]]:
+    yield from (line.partition(":") for line in head.splitlines()[1:])
 
 
 def judge_streaming_health(answer: Answer) -> Iterator[Check]:

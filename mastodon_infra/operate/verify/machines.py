@@ -18,7 +18,7 @@ TARGET = "mastodon.target"
 FINGERPRINTS = f"{ETC}/key-fingerprints"
 MOST_OFFSET_SECONDS = 0.5
 SHOWN = "--property=Id,LoadState,ActiveState,ConditionResult,ConditionTimestampMonotonic"
-FAILED_UNITS = "systemctl list-units --failed --no-legend --plain | cut -d ' ' -f 1"
+FAILED_UNITS = ("systemctl", "list-units", "--failed", "--no-legend", "--plain")
 CLOCK_SCRIPT = f"systemctl show {SHOWN} chrony.service && chronyc -n tracking"
 REBOOT_SCRIPT = "cat /run/reboot-required.pkgs 2> /dev/null || ! test -e /run/reboot-required"
 
@@ -34,7 +34,7 @@ def unit_questions(node: NodePlan, bundle: NodeBundle) -> Iterator[Question]:
     """What should run, and what has failed."""
     name = node.name
     yield Question("access", name, OnNode(name, ("id", "--user")), partial(judge_access, name))
-    yield Question("units", f"{name}: failed", shell(name, FAILED_UNITS), partial(judge_failed_units, name))
+    yield Question("units", f"{name}: failed", OnNode(name, FAILED_UNITS), partial(judge_failed_units, name))
     planned = planned_units(bundle)
     yield Question(
         "units",
@@ -82,8 +82,10 @@ def judge_access(node: str, said: Said) -> Iterator[Check]:
 
 def judge_failed_units(node: str, said: Said) -> Iterator[Check]:
     """None has failed, planned or not."""
-    name, units = f"{node}: failed", said.stdout.split()
-    if units:
+    name, units = f"{node}: failed", [line.split()[0] for line in said.stdout.splitlines() if line.strip()]
+    if not said:
+        yield UNITS.failed(name, f"systemd does not say: {said.trouble}", f"mastodon-infra ssh STACK {node}")
+    elif units:
         remedy = f"mastodon-infra logs STACK {node} {units[0]}; docs/runbooks/unit-failed.md"
         yield UNITS.failed(name, ", ".join(units), remedy)
     else:
@@ -154,6 +156,8 @@ def judge_reboot(node: str, said: Said) -> Iterator[Check]:
     packages = sorted(set(said.stdout.split()))
     if said and not packages:
         yield REBOOTS.ok(node, "none is waited for")
+    elif said.status not in {0, 1}:
+        yield REBOOTS.failed(node, f"it does not say: {said.trouble}", f"mastodon-infra ssh STACK {node}")
     else:
         told = f"fixes wait for a reboot: {', '.join(packages) or 'of a package'}"
         yield REBOOTS.warn(node, told, "docs/runbooks/reboot-pending.md")

@@ -35,8 +35,8 @@ def judge_targets(planned: Sequence[ScrapeTarget], said: Said) -> Iterator[Check
     """All that is planned is asked, and answers."""
     active = _data(said)["activeTargets"]
     down = [f"{_named(one)}: {one.get('lastError') or one['health']}" for one in active if one["health"] != "up"]
-    known = {(one["labels"]["job"], one["labels"]["instance"].rpartition(":")[2]) for one in active}
-    missing = [f"{one.job} of {one.node}" for one in planned if (one.job, str(one.port)) not in known]
+    known = {(one["job"], one.get("node"), one["instance"].rpartition(":")[2]) for one in (t["labels"] for t in active)}
+    missing = [f"{one.job} of {one.node}" for one in planned if (one.job, one.node, str(one.port)) not in known]
     remedy = "docs/runbooks/exporter-down.md"
     if missing:
         yield MONITORING.failed("targets", f"not asked at all: {', '.join(missing)}", "mastodon-infra converge STACK")

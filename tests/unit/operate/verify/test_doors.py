@@ -105,6 +105,19 @@ def test_a_rule_for_some_networks_may_let_this_computer_through_and_need_not(pla
     assert not may_pass(narrow, None, door, is_sure=True)
 
 
+def test_a_rule_for_some_networks_is_no_leave_for_a_machine_that_is_not_among_them(subject: Subject) -> None:
+    plan, web = subject.plan, by_role(subject.plan, "web")
+    rule = next(one for one in plan.firewall if one.label == "ssh")
+    narrow = replace(
+        plan,
+        firewall=tuple(replace(one, sources=("203.0.113.0/24",)) if one is rule else one for one in plan.firewall),
+    )
+    (door,) = (one for one in doors_from(subject, web, (22,)) if one.node == plan.jump and one.side is Side.PUBLIC)
+    assert door.seen_as == subject.outputs.node_addresses[web.name]
+    assert not may_pass(narrow, web, door, is_sure=False)
+    assert may_pass(narrow, web, replace(door, seen_as="203.0.113.9"), is_sure=False)
+
+
 def test_what_everybody_may_reach_may_be_reached_inside_too_and_need_not(plan: InstancePlan) -> None:
     other = next(node for node in plan.nodes if node.name != plan.jump)
     door = Door(plan.jump, Side.PRIVATE, plan.node(plan.jump).address, 22)

@@ -91,21 +91,40 @@ def test_scripts_come_and_may_be_kept() -> None:
     assert outcome(front.judge_asset(None)) == "failed"
 
 
-def test_servers_get_activitypub_and_people_never() -> None:
+def test_servers_get_activitypub_and_people_never(plan: InstancePlan) -> None:
     activity = Answer(200, {"content-type": "application/activity+json; charset=utf-8"}, b"{}")
     page = Answer(200, HTML, b"<html>")
-    assert outcome(front.judge_activity("x", activity)) == "ok"
-    assert outcome(front.judge_activity("x", Answer(401, {}, b""))) == "ok"
-    assert outcome(front.judge_activity("x", page)) == "failed"
-    assert outcome(front.judge_page("x", page)) == "ok"
-    assert outcome(front.judge_page("x", activity)) == "failed"
+    assert outcome(front.judge_activity(plan, activity)) == "ok"
+    assert outcome(front.judge_activity(plan, page)) == "failed"
+    assert outcome(front.judge_page(page)) == "ok"
+    assert outcome(front.judge_page(activity)) == "failed"
+
+
+def test_a_signature_may_be_asked_for_where_that_is_planned(plan: InstancePlan) -> None:
+    asked = Answer(401, {}, b"")
+    secure = replace(plan, mastodon=replace(plan.mastodon, secure_mode=True))
+    assert outcome(front.judge_activity(secure, asked)) == "ok"
+    assert outcome(front.judge_activity(plan, asked)) == "failed"
 
 
 @pytest.mark.parametrize(
-    ("status", "wanted"), [(101, "ok"), (401, "ok"), (404, "failed"), (426, "failed"), (502, "failed"), (0, "failed")]
+    ("status", "header", "wanted"),
+    [
+        (101, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "ok"),
+        (101, "Sec-WebSocket-Accept: of another key", "failed"),
+        (101, "Connection: Upgrade", "failed"),
+        (401, "Content-Type: application/json", "ok"),
+        (401, 'WWW-Authenticate: Basic realm="staging"', "failed"),
+        (404, "", "failed"),
+        (426, "", "failed"),
+        (502, "", "failed"),
+        (0, "", "failed"),
+    ],
 )
-def test_an_upgrade_is_answered_by_streaming_itself(status: int, wanted: str) -> None:
-    assert outcome(front.judge_upgrade(front.Upgrade(status, f"HTTP/1.1 {status} said\r\n"))) == wanted
+def test_an_upgrade_is_answered_by_streaming_itself(status: int, header: str, wanted: str) -> None:
+    """The proof is the one that RFC 6455 computes in section 1.3."""
+    head = f"HTTP/1.1 {status} said\r\n{header}\r\n\r\n"
+    assert outcome(front.judge_upgrade(front.Upgrade(status, head, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))) == wanted
 
 
 def test_puma_says_ok(plan: InstancePlan) -> None:

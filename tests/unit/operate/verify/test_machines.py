@@ -87,6 +87,13 @@ def test_any_failed_unit_is_named_planned_or_not() -> None:
     assert told(judge_failed_units("web-1", said(""))) == [("ok", "none")]
 
 
+def test_a_systemd_that_does_not_answer_is_not_one_without_failures() -> None:
+    (check,) = judge_failed_units("web-1", Said(1, "", "Failed to connect to bus: No such file or directory"))
+    assert (check.outcome.value, "Failed to connect to bus" in check.seen) == ("failed", True)
+    (check,) = judge_reboot("web-1", Said(124, "", "timeout"))
+    assert check.outcome.value == "failed"
+
+
 def test_a_clock_that_follows_a_source_and_is_near_it_is_right() -> None:
     running = PASSED_OVER.replace("inactive", "active").replace("=no", "=yes")
     right = running + TRACKING.format(offset="0.000012318", leap="Normal")

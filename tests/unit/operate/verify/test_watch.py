@@ -46,6 +46,12 @@ def test_a_planned_target_that_nobody_asks_is_found() -> None:
     assert seen(judge_targets(PLANNED, told)) == ("failed", "not asked at all: postgres of web-1")
 
 
+def test_another_machine_that_is_asked_does_not_stand_in_for_one_that_is_not() -> None:
+    told = prometheus({"activeTargets": [target("node", 9100), target("postgres", 9187)]})
+    planned = (*PLANNED, ScrapeTarget("node", "web-2", "10.64.16.6", 9100))
+    assert seen(judge_targets(planned, told)) == ("failed", "not asked at all: node of web-2")
+
+
 def test_only_the_heartbeat_may_fire() -> None:
     quiet = prometheus({"alerts": [alert("Watchdog"), alert("DiskFull", "pending")]})
     assert seen(judge_alerts(quiet)) == ("ok", "the heartbeat, and no other")
