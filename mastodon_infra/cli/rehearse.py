@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Annotated
@@ -39,6 +39,10 @@ PROGRAMS = {
     "curl": "curl",
 }
 """What a rehearsal needs of this computer, and the Debian packages that have it."""
+
+WATCHES_PER_MACHINE = 8
+WATCHES = Path("/proc/sys/fs/inotify/max_user_instances")
+"""For how many programs the kernel watches files; systemd and dbus of each machine are six of them."""
 
 INSTALL_SECONDS, LOOK_SECONDS, PATIENCE_SECONDS = 900, 2, 240
 
@@ -101,6 +105,23 @@ def _needs_this_computer(programs: Mapping[str, str]) -> None:
         raise ToolError("this system has no control groups", hint="use a Linux with systemd")
 
 
+def _needs_watches(machines: int) -> None:
+    """Refuse what the kernel would let boot, and then fail here and there with too many open files."""
+    used = sum(_leads_to(file) == "anon_inode:inotify" for file in Path("/proc").glob("[0-9]*/fd/*"))
+    most, needed = int(WATCHES.read_text(encoding="ascii")), used + machines * WATCHES_PER_MACHINE
+    if needed > most:
+        raise ToolError(
+            f"the kernel watches files for {most} programs at most, and {needed} are needed",
+            hint=f"end another rehearsal, or: sysctl fs.inotify.max_user_instances={2 * needed}",
+        )
+
+
+def _leads_to(link: Path) -> str:
+    with suppress(OSError):
+        return str(link.readlink())
+    return ""
+
+
 def _whole(rehearsal: Rehearsal, loaded: Loaded, *, keep: bool, real_image: bool) -> int:
     times: dict[str, float] = {}
     if rehearsal.keeper:
@@ -109,6 +130,7 @@ def _whole(rehearsal: Rehearsal, loaded: Loaded, *, keep: bool, real_image: bool
             hint=f"mastodon-infra rehearse {rehearsal.stack} --down, or -- VERB to use it",
             where=str(rehearsal.folder),
         )
+    _needs_watches(len(loaded.plan.nodes))
     began = monotonic()
     with _phase("parts", "what machines boot from", times):
         parts = _parts()

@@ -4,6 +4,7 @@ import shutil
 import pytest
 from ruamel.yaml import YAML
 
+from mastodon_infra.cli import rehearse
 from mastodon_infra.cli.stacks import load
 from mastodon_infra.rehearsal.machines.rehearsal import Rehearsal
 
@@ -29,6 +30,17 @@ def test_all_that_is_missing_is_said_at_once(cli, stack, able, monkeypatch):
     outcome = cli("rehearse", "social")
     assert outcome.code == 3
     assert "apt-get install systemd-container mount" in outcome.err
+
+
+def test_too_few_watches_of_the_kernel_are_said_before_anything_boots(cli, stack, able, monkeypatch, tmp_path):
+    stack("social")
+    few = tmp_path / "max_user_instances"
+    few.write_text("4\n")
+    monkeypatch.setattr(rehearse, "WATCHES", few)
+    outcome = cli("rehearse", "social")
+    assert outcome.code == 3
+    assert "the kernel watches files for 4 programs at most" in outcome.err
+    assert "sysctl fs.inotify.max_user_instances=" in outcome.err
 
 
 def test_a_verb_needs_a_rehearsal_that_runs(cli, stack, able):
