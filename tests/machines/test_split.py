@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.machines.looking import check_units, down, page, rehearsed, sql
+from tests.machines.looking import START_SECONDS, check_units, down, page, rehearsed, sql
 
 NODES = {
     "front": {"roles": ["web", "streaming", "sidekiq"], "machine_type": "g6-standard-4"},
@@ -39,3 +39,4 @@ def test_monitoring_reaches_every_target(split):
 def test_after_all_have_rebooted_at_once(split):
     split.reboot(*split.machines)
     check_everything(split)
+    split.verb("--", "verify", "--patience", str(START_SECONDS))
