@@ -16,7 +16,7 @@ CHECKS := \
 	types   '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-up engine rehearse test test-machines check format golden schema kinds bench sizes lock clean
+.PHONY: help demo demo-up engine rehearse test test-machines bad-days check format golden schema kinds bench sizes lock clean
 
 help: ## Lists these words.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,11 @@ test-machines: ## Boots real machines from our bundles on this computer, and loo
 	@scripts/engine >/dev/null
 	@MASTODON_INFRA_MACHINES=1 $(BIN)/pytest tests/machines $(ARGS)
 
+bad-days: ## Lives through twelve bad days on real machines, and writes build/bad-days.md. Root; ARGS='-k day-6' one of them.
+	@scripts/bootstrap dev
+	@scripts/engine >/dev/null
+	@MASTODON_INFRA_MACHINES=1 MASTODON_INFRA_BAD_DAYS=all $(BIN)/pytest tests/machines/bad_days $(ARGS) && cat build/bad-days.md
+
 check: ## Runs the checks alone: format, lint, shell, YAML, workflows, floors, types.
 	@scripts/timed install 'scripts/bootstrap dev' $(CHECKS)
 
@@ -68,10 +73,11 @@ kinds: ## Runs the engine's tests, and shows which kinds of resources they made,
 	@scripts/engine
 	@$(BIN)/pytest -n $(WORKERS) -p tests.engine.exercised tests/engine $(ARGS)
 
-bench: ## Measures the command line's start, the planner's growth and the real engine's previews.
+bench: ## Measures the command line's start, the planner's growth, the real engine's previews and, as root, converge.
 	@scripts/bootstrap
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 	@$(BIN)/python benchmarks/engine.py $(ARGS)
+	@$(BIN)/python benchmarks/converge.py $(ARGS)
 
 sizes: ## Shows how large each machine's user data is, for every size, and what needs a payload object.
 	@scripts/bootstrap

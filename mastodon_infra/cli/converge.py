@@ -57,7 +57,7 @@ def converge(
             "nothing was done: there is nobody to ask whether to go on",
             hint=f"read mastodon-infra converge {stack_name(stack)} --dry-run, then give --yes",
         )
-    loaded, outputs = deployed(stack, stacks_dir)
+    loaded, outputs = deployed(stack, stacks_dir, meanwhile=_make_ready)
     asyncio.run(
         _converge(
             loaded,
@@ -70,6 +70,14 @@ def converge(
             as_json=as_json,
         )
     )
+
+
+def _make_ready() -> None:
+    """Import what will be needed."""
+    from mastodon_infra.operate.converge import rounds
+    from mastodon_infra.render import bundle
+
+    _ = rounds, bundle
 
 
 async def _converge(
@@ -87,8 +95,14 @@ async def _converge(
     from mastodon_infra.operate.converge.rounds import bring_all, decide_all, health_address, put_back
     from mastodon_infra.operate.reach import Fleet
 
-    bundles = _bundles(loaded, outputs, only)
     async with Fleet.of(loaded.plan, outputs, user=login) as fleet:
+        connecting = asyncio.create_task(fleet.connect(_chosen(loaded, only)))
+        try:
+            bundles = await asyncio.to_thread(_bundles, loaded, outputs, only)
+            await connecting
+        finally:
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
         carrier = Carrier(
             reach=fleet,
             connect=lambda: Fleet.of(loaded.plan, outputs, user=login),
@@ -111,17 +125,22 @@ async def _converge(
             console.tell(f"Done: {counted(sum(map(bool, steps.values())), 'machine')} changed.")
 
 
-def _bundles(loaded: Loaded, outputs: StackOutputs, only: tuple[str, ...]) -> dict[str, NodeBundle]:
-    """What each machine should hold. Raises SpecError where that is not what was deployed: `up` decides, not this."""
-    from mastodon_infra.render.bundle import bundle
-
+def _chosen(loaded: Loaded, only: tuple[str, ...]) -> list[str]:
+    """The machines that were asked for, all where none was; raises SpecError for one that there is not."""
     names = [node.name for node in loaded.plan.nodes]
     unknown = [name for name in only if name not in names]
     if unknown:
         raise SpecError(f"there is no machine {listed(unknown)}", hint=f"there are {listed(names)}", where="--node")
+    return [name for name in names if not only or name in only]
+
+
+def _bundles(loaded: Loaded, outputs: StackOutputs, only: tuple[str, ...]) -> dict[str, NodeBundle]:
+    """What each machine should hold. Raises SpecError where that is not what was deployed: `up` decides, not this."""
+    from mastodon_infra.render.bundle import bundle
+
     if outputs.wiring is None:
         raise ToolError("the stack's secrets could not be read", hint="set the passphrase of the stack")
-    chosen = [node for node in loaded.plan.nodes if not only or node.name in only]
+    chosen = [loaded.plan.node(name) for name in _chosen(loaded, only)]
     absent = [node.name for node in chosen if node.name not in outputs.bundle_digests]
     made = {} if absent else {node.name: bundle(loaded.plan, node, outputs.wiring) for node in chosen}
     others = absent or [name for name, one in made.items() if one.digest != outputs.bundle_digests[name]]
@@ -161,14 +180,23 @@ def _show(steps: Mapping[str, Steps], *, as_json: bool) -> None:
 def page_of(steps: Mapping[str, Steps], width: int, *, is_plain: bool) -> Page:
     """What changes where, what was edited by hand, and what waits for leave."""
     from mastodon_infra.cli.render_diff import act_words, add_changed
+    from mastodon_infra.operate.converge.job import retired
 
     page = Page(width, is_plain)
     changed = [one for one in steps.values() if one]
     add_changed(page, [one.difference for one in changed])
+    leaving = dict.fromkeys(user.name for one in changed for user in retired(one))
+    if leaving:
+        page.heading(f"{listed(list(leaving))} loses access" if len(leaving) == 1 else "These lose access")
+        page.text(f"{listed(list(leaving))}: keys and groups go, the account ends, and what is open is closed.", hang=2)
     for one in steps.values():
         if one.edited:
             page.heading(f"{one.node}: edited by hand, saved aside before they go")
             page.verbatim(one.edited)
+        unneeded = one.difference.packages.removed
+        if unneeded:
+            page.heading(f"{one.node}: {counted(len(unneeded), 'package')} no longer needed")
+            page.text(f"{listed(unneeded)} will stay installed; sudo apt-get autoremove on the machine removes it.")
         if one.waiting:
             page.heading(f"{one.node}: waits for --allow-restart")
             for act in one.waiting:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,12 +20,20 @@ LoginOption = Annotated[
 ]
 
 
-def deployed(stack: str, stacks_dir: Path | None) -> tuple[Loaded, StackOutputs]:
-    """A stack with its outputs; raises ToolError where it was never deployed, or its state cannot be read."""
+def deployed(
+    stack: str, stacks_dir: Path | None, *, meanwhile: Callable[[], object] = lambda: None
+) -> tuple[Loaded, StackOutputs]:
+    """A stack with its outputs; raises ToolError where it was never deployed, or its state cannot be read.
+
+    ``meanwhile`` is done while the engine opens its state, which takes half a second.
+    """
     from mastodon_infra.cli.stacks import load
     from mastodon_infra.operate.engine import find_engine
     from mastodon_infra.program.outputs import read_outputs
 
     loaded = load(stack, stacks_dir)
     engine = find_engine(stack=loaded.name, file=Path(loaded.file.name))
-    return loaded, read_outputs(engine.outputs())
+    with ThreadPoolExecutor(1) as aside:
+        told = aside.submit(engine.outputs)
+        meanwhile()
+    return loaded, read_outputs(told.result())

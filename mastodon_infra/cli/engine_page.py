@@ -150,13 +150,17 @@ def _amount(text: str) -> Decimal | None:
 
 def awaiting(before: StackOutputs | None, digests: Mapping[str, Any] | None, changes: Iterable[Step]) -> list[str]:
     """Machines that go on with what they had: desired files are others now, and the machine is the same one."""
-    from mastodon_infra.program.engine_state import MACHINE
-
     if before is None or not isinstance(digests, Mapping):
         return []
-    made = {step.name for step in changes if step.type == MACHINE and step.operation in {"create", "replace"}}
-    old = before.bundle_digests
+    made, old = made_nodes(changes), before.bundle_digests
     return [node for node, digest in digests.items() if node in old and old[node] != digest and node not in made]
+
+
+def made_nodes(changes: Iterable[Step]) -> set[str]:
+    """Machines that are new, or made anew: they get their bundle by themselves."""
+    from mastodon_infra.program.engine_state import MACHINE
+
+    return {step.name for step in changes if step.type == MACHINE and step.operation in {"create", "replace"}}
 
 
 def converge_line(nodes: Sequence[str]) -> str:

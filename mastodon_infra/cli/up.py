@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,8 +58,12 @@ def up(
     if not as_json:
         console.say(page_of(room, found))
     if found.is_nothing:
+        waiting = _waiting(room, found.result)
         if as_json:
-            console.say_json({**data_of(room, found), "outputs": _shown(room.situation.outputs)})
+            shown = {"awaiting_converge": waiting, "outputs": _shown(room.situation.outputs)}
+            console.say_json({**data_of(room, found), **shown})
+        elif waiting:
+            console.say(_reminder(room, waiting))
         return
     moved = sorted(step.name for step in found.result.changes if is_moved_data(step))
     if moved and not (move_data or replace):
@@ -83,7 +88,7 @@ def up(
 
 def _ending(room: Room, found: Previewed, done: Result, tried: Sequence[Check]) -> str:
     """What was done, what it costs now, what was tried, and what comes next."""
-    from mastodon_infra.cli.engine_page import awaiting, converge_line, money_line
+    from mastodon_infra.cli.engine_page import converge_line, money_line
     from mastodon_infra.cli.preflight import add_checks
     from mastodon_infra.program.outputs import read_outputs
 
@@ -94,7 +99,7 @@ def _ending(room: Room, found: Previewed, done: Result, tried: Sequence[Check]) 
     page.heading(f"Done: {counted(len(done.changes), 'resource')} changed.")
     page.text(f"Cost: {money_line(found.monthly_usd, found.monthly_usd_before)}")
     outputs = read_outputs({**done.outputs, "wiring": None})
-    waiting = awaiting(room.situation.outputs, outputs.bundle_digests, done.changes)
+    waiting = _waiting(room, done)
     if waiting:
         page.text(converge_line(waiting))
     add_checks(page, tried)
@@ -108,13 +113,48 @@ def _ending(room: Room, found: Previewed, done: Result, tried: Sequence[Check]) 
     return str(page)
 
 
-def _after(room: Room, done: Result) -> dict[str, object]:
-    from mastodon_infra.cli.engine_page import awaiting, changes_data
+def _reminder(room: Room, waiting: Sequence[str]) -> str:
+    """What an earlier deployment left to do."""
+    from mastodon_infra.cli.engine_page import converge_line
 
-    digests = done.outputs.get("bundleDigests")
+    page = Page(console.width(), console.is_plain())
+    page.heading(f"Still {converge_line(waiting)}")
+    page.heading("Next")
+    page.verbatim([f"mastodon-infra converge {room.loaded.name}"])
+    return f"\n{page}"
+
+
+def _waiting(room: Room, done: Result) -> list[str]:
+    """Machines that await converge: files that this run changed, or others than they hold, where they let us look."""
+    from mastodon_infra.cli.engine_page import awaiting, made_nodes
+    from mastodon_infra.operate.converge.holding import held, is_able_to_ask
+    from mastodon_infra.operate.reach import Fleet
+    from mastodon_infra.program.outputs import read_outputs
+
+    before = room.situation.outputs
+    if before is None:
+        return []
+    outputs = read_outputs({**done.outputs, "wiring": None})
+    wanted, made = outputs.bundle_digests, made_nodes(done.changes)
+    old = [node for node in wanted if node in before.bundle_digests and node not in made]
+    now = asyncio.run(held(Fleet.of(room.loaded.plan, outputs), old)) if old and is_able_to_ask() else {}
+    changed = awaiting(before, wanted, done.changes)
+    return those_waiting(old, wanted, now, changed)
+
+
+def those_waiting(
+    old: Iterable[str], wanted: Mapping[str, str], now: Mapping[str, str], changed: Collection[str]
+) -> list[str]:
+    """Of machines that went on: what one holds counts where it told that, else whether this run changed its files."""
+    return [node for node in old if (now[node] != wanted[node] if node in now else node in changed)]
+
+
+def _after(room: Room, done: Result) -> dict[str, object]:
+    from mastodon_infra.cli.engine_page import changes_data
+
     return {
         "done": changes_data(done.changes, room.known),
-        "awaiting_converge": awaiting(room.situation.outputs, digests, done.changes),
+        "awaiting_converge": _waiting(room, done),
         "outputs": {name: value for name, value in done.outputs.items() if value is not None},
     }
 

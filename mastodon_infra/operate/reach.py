@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,6 +138,10 @@ class Fleet:
                 where=node,
             )
         return outcome
+
+    async def connect(self, nodes: Iterable[str]) -> None:
+        """Open the connections to machines that will be worked on; raises ReachError at the first that fails."""
+        await asyncio.gather(*(self._connection(node) for node in nodes))
 
     async def _connection(self, node: str) -> asyncssh.SSHClientConnection:
         if node not in self._locks:

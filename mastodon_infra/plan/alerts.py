@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.plan.alerts_app import (
+    STORE,
     nginx_alerts,
     probe_alerts,
     sidekiq_alerts,
@@ -18,7 +19,7 @@ from mastodon_infra.plan.alerts_types import AlertGroup, Probe, Recording
 from mastodon_infra.plan.tuning.postgres import PostgresTuning
 from mastodon_infra.plan.tuning.redis import RedisTuning
 from mastodon_infra.plan.tuning.sidekiq import SidekiqUnit
-from mastodon_infra.plan.types import BackupPlan, NodePlan, VolumePlan
+from mastodon_infra.plan.types import BackupPlan, MediaPlan, NodePlan, VolumePlan
 
 RECORDINGS: tuple[Recording, ...] = (
     Recording("node:cpu_busy:percent", '100 - 100 * avg by (node) (rate(node_cpu_seconds_total{mode="idle"}[5m]))'),
@@ -60,7 +61,7 @@ def alert_groups(
     poolers = tuple(node.pgbouncer for node in nodes if node.pgbouncer)
     has_mail_or_webhook = spec.mail != "none" or bool(spec.alerts.webhook_host)
     groups = (
-        AlertGroup("machines", tuple(machine_alerts(volumes))),
+        AlertGroup("machines", tuple(machine_alerts(volumes, is_alone=len(nodes) == 1))),
         AlertGroup("probes", tuple(probe_alerts())),
         AlertGroup("web", (*nginx_alerts(), *web_alerts(measured))),
         AlertGroup("streaming", tuple(streaming_alerts(processes))),
@@ -74,16 +75,22 @@ def alert_groups(
     return tuple(group for group in groups if group.alerts)
 
 
-def probes(spec: InstanceSpec, *, media_host: str) -> tuple[Probe, ...]:
-    """What is asked from outside, by its public name. Media is asked for its certificate alone."""
-    return tuple(_probes(spec, media_host))
+def probes(spec: InstanceSpec, media: MediaPlan) -> tuple[Probe, ...]:
+    """What is asked from outside, by its public name.
+
+    Media is asked for its certificate alone, the store for any answer; the site's certificate is looked at even once it
+    is over.
+    """
+    return tuple(_probes(spec, media))
 
 
-def _probes(spec: InstanceSpec, media_host: str) -> Iterator[Probe]:
+def _probes(spec: InstanceSpec, media: MediaPlan) -> Iterator[Probe]:
     yield Probe("web", f"https://{spec.website}/health", "http")
     if not spec.mastodon.limited_federation:
         # Asks the database and the cache. Where federation is limited, it answers to members only.
         yield Probe("api", f"https://{spec.website}/api/v2/instance", "http")
     streaming = spec.edge.streaming_domain or spec.website
     yield Probe("streaming", f"https://{streaming}/api/v1/streaming/health", "http")
-    yield Probe("media", f"{media_host}:443", "tls")
+    yield Probe("media", f"{media.host}:443", "tls")
+    yield Probe("certificate", f"{spec.website}:443", "certificate")
+    yield Probe(STORE, f"https://{media.endpoint}/", "store")

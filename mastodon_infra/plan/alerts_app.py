@@ -21,6 +21,9 @@ from mastodon_infra.units import ceil_div
 FREE_THREADS_PERCENT = 20
 FULL_PERCENT = 80
 SCHEDULER_SILENCE = "15m"
+STORE, CERTIFICATE_PROBE = "store", "certificate"
+OURS = f'job="probe",probe!="{STORE}"'
+"""Probes of what is ours: the store has an alert of its own."""
 
 QUEUE_SECONDS = {
     Queue.DEFAULT: (15, 60, "People see their own posts and notifications late."),
@@ -37,7 +40,7 @@ def probe_alerts() -> Iterator[Alert]:
     """What a visitor would see."""
     yield Alert(
         "probe-failed",
-        'probe_success{job="probe"}',
+        f"probe_success{{{OURS}}}",
         "==",
         Decided(0, "a visitor would get an error too", JUDGEMENT),
         "5m",
@@ -48,7 +51,7 @@ def probe_alerts() -> Iterator[Alert]:
     )
     yield Alert(
         "probe-slow",
-        'avg_over_time(probe_duration_seconds{job="probe"}[10m])',
+        f"avg_over_time(probe_duration_seconds{{{OURS}}}[10m])",
         ">",
         Decided(2, "usual is 0.4 s; beyond 2 s an instance reported an incident", JUDGEMENT, "s"),
         "10m",
@@ -59,7 +62,7 @@ def probe_alerts() -> Iterator[Alert]:
     )
     yield Alert(
         "certificate-ends",
-        'probe_ssl_earliest_cert_expiry{job="probe"} - time()',
+        f"probe_ssl_earliest_cert_expiry{{{OURS}}} - time()",
         "<",
         CERTIFICATE,
         "1h",
@@ -67,6 +70,28 @@ def probe_alerts() -> Iterator[Alert]:
         "the certificate of {{ $labels.instance }} ends in {{ $value | humanizeDuration }}",
         "Browsers, apps and other servers refuse to connect once it has ended.",
         "certificate-ends",
+    )
+    yield Alert(
+        "certificate-over",
+        f'time() - probe_ssl_earliest_cert_expiry{{job="probe",probe="{CERTIFICATE_PROBE}"}}',
+        ">",
+        Decided(0, "it has ended", JUDGEMENT, "s"),
+        "1m",
+        Severity.CRITICAL,
+        "the certificate of {{ $labels.instance }} ended {{ $value | humanizeDuration }} ago",
+        "Browsers, apps and other servers refuse to connect.",
+        "certificate-ends",
+    )
+    yield Alert(
+        "store-down",
+        f'probe_success{{job="probe",probe="{STORE}"}}',
+        "==",
+        Decided(0, "no answer, or one that says that the store itself is at fault", JUDGEMENT),
+        "3m",
+        Severity.CRITICAL,
+        "the object store at {{ $labels.instance }} does not answer",
+        "Uploads fail, pictures that nobody asked for of late are missing, and the database's log is not archived.",
+        "store-down",
     )
 
 

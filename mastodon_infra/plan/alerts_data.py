@@ -68,7 +68,7 @@ def postgres_alerts(tuning: PostgresTuning) -> Iterator[Alert]:
 
 
 def _connection_alerts(tuning: PostgresTuning) -> Iterator[Alert]:
-    most = tuning.max_connections.value
+    most = tuning.app_connections.value
     for name, percent, severity in (
         ("postgres-connections-high", 80, Severity.WARNING),
         ("postgres-connections-nearly-gone", 90, Severity.CRITICAL),
@@ -79,14 +79,14 @@ def _connection_alerts(tuning: PostgresTuning) -> Iterator[Alert]:
             ">",
             Decided(
                 most * percent // 100,
-                f"{percent} % of max_connections",
+                f"{percent} % of what the app may open: nobody else opens many",
                 COMPENDIUM,
                 "connections",
-                (("max_connections", str(most)),),
+                (("app's connections", str(most)),),
             ),
             "5m",
             severity,
-            "{{ $value }} connections to PostgreSQL are open, of " + str(most),
+            "{{ $value }} connections to PostgreSQL are open, of " + f"{most} that the app may have",
             "Without a free connection pages fail and jobs are tried again.",
             "postgres-connections",
         )

@@ -23,10 +23,12 @@ CERTIFICATE = Decided(
 NEVER = Decided(0, "it must not happen at all", JUDGEMENT)
 DOWN = Decided(0, "Prometheus writes 0 where nobody answers", JUDGEMENT)
 HAPPENED = Decided(1, "the metric is 1 while it is so", JUDGEMENT)
+BUNDLE_DIFFERS = "node:bundle_differs"
+"""1 for each machine with another bundle than the watching one was told of; its own it cannot be told."""
 
 
-def machine_alerts(volumes: tuple[VolumePlan, ...]) -> Iterator[Alert]:
-    """What every machine may suffer from."""
+def machine_alerts(volumes: tuple[VolumePlan, ...], *, is_alone: bool) -> Iterator[Alert]:
+    """What every machine may suffer from; ``is_alone`` where nothing is watched but the watching machine."""
     yield Alert(
         "node-down",
         'up{job="node"}',
@@ -42,6 +44,8 @@ def machine_alerts(volumes: tuple[VolumePlan, ...]) -> Iterator[Alert]:
     yield from (_volume_alert(volume) for volume in volumes)
     yield from _memory_alerts()
     yield from _system_alerts()
+    if not is_alone:
+        yield _bundle_alert()
 
 
 def _disk_alerts() -> Iterator[Alert]:
@@ -255,6 +259,20 @@ def _system_alerts() -> Iterator[Alert]:
         "{{ $labels.path }} on {{ $labels.node }} ends in {{ $value | humanizeDuration }}",
         "Nothing inside the instance will trust it after that: the app loses its database.",
         "certificate-ends",
+    )
+
+
+def _bundle_alert() -> Alert:
+    return Alert(
+        "bundle-differs",
+        BUNDLE_DIFFERS,
+        "==",
+        HAPPENED,
+        "6h",
+        Severity.WARNING,
+        "{{ $labels.node }} does not hold what was deployed",
+        "Settings that were deployed are not in use there, a fix maybe among them.",
+        "bundle-differs",
     )
 
 

@@ -80,6 +80,7 @@ class ConnectionBudget:
         client_connections: Sum of the app's own pools, before a pooler.
         server_connections: What reaches PostgreSQL at most: the pooler's pools, or the app's, plus all direct users.
         max_connections: PostgreSQL's setting.
+        app_connections: How many of them the app's role may hold at most, leaks included.
         spare: Connections left when everything is open at once.
     """
 
@@ -87,6 +88,7 @@ class ConnectionBudget:
     client_connections: Decided[int]
     server_connections: Decided[int]
     max_connections: Decided[int]
+    app_connections: Decided[int]
     spare: Decided[int]
 
 

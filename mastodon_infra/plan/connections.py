@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mastodon_infra.catalog.sources import COMPENDIUM, MASTODON
+from mastodon_infra.catalog.sources import COMPENDIUM, JUDGEMENT, MASTODON
 from mastodon_infra.errors import PlanError, Problem
 from mastodon_infra.model.services import PoolerPlace
 from mastodon_infra.plan.budget import ConnectionBudget, Pool
@@ -18,13 +18,15 @@ MOST_CONNECTIONS = 512
 LEAST_CONNECTIONS = 100
 PRELOADING_MASTER = 1
 
-DIRECT_TASKS = (
-    ("tootctl with its default concurrency", 6),
+KEPT_TASKS = (
     ("migrations and a console", 5),
     ("exporter and its probes", 3),
     ("backup", 2),
     ("reserved for the superuser", 3),
 )
+"""Connections that the app's own role may never take: who mends a leak needs them."""
+
+DIRECT_TASKS = (("tootctl with its default concurrency", 6), *KEPT_TASKS)
 """Connections that never go through a pooler (mastodon.md: db:migrate takes session-level advisory locks)."""
 
 
@@ -94,7 +96,19 @@ def connection_budget(
             "connections",
             (("open at once", str(server)),),
         ),
+        app_connections=_app_connections(most),
         spare=Decided(most - server, "max_connections less everything open at once", COMPENDIUM, "connections"),
+    )
+
+
+def _app_connections(most: int) -> Decided[int]:
+    kept = sum(count for _, count in KEPT_TASKS)
+    return Decided(
+        most - kept,
+        "max_connections less what migrations, the exporter, backups and the superuser need: a leak takes no more",
+        JUDGEMENT,
+        "connections",
+        (("max_connections", str(most)), ("kept", str(kept))),
     )
 
 

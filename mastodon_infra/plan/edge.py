@@ -86,7 +86,13 @@ def _certificate_timing() -> CertificateTiming:
     """Often enough that nobody waits for a certificate, seldom enough that the authority never refuses to talk."""
     return CertificateTiming(
         renew_days_left=Decided(30, "a third of a life of 90 days: a month to mend what fails", LETS_ENCRYPT, "days"),
-        look_every_minutes=Decided(10, "looking costs nobody anything but this machine", JUDGEMENT, "min"),
+        urgent_days_left=Decided(
+            7,
+            "from then on, and while there is none, pauses do not grow: the authority may come back",
+            JUDGEMENT,
+            "days",
+        ),
+        look_every_minutes=Decided(2, "looking costs nobody anything but this machine", JUDGEMENT, "min"),
         not_yet_seconds=Decided(
             20, "until there is a first one, every second visitor of two nodes may be refused", JUDGEMENT, "s"
         ),

@@ -109,6 +109,7 @@ def tuned_postgres(frame: Frame, volume_gib: int) -> PostgresTuning:
         vcpus=site.load.machine.vcpus,
         workload="web" if site.group.roles == (Role.POSTGRES,) else "mixed",
         max_connections=frame.connections.max_connections,
+        app_connections=frame.connections.app_connections,
         database_gib=frame.sizing.demand.database_gib.value,
         volume_gib=volume_gib or site.load.machine.disk_gib // 2,
     )

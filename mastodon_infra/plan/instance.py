@@ -90,9 +90,7 @@ def plan_instance(spec: InstanceSpec) -> InstancePlan:
         media=media,
         backups=backups,
         mail=mail,
-        monitoring=services.plan_monitoring(
-            spec, nodes=nodes, listeners=listeners, groups=watched, media_host=media.host
-        ),
+        monitoring=services.plan_monitoring(spec, nodes=nodes, listeners=listeners, groups=watched, media=media),
         mastodon=services.plan_mastodon(spec, media_days=media.remote_retention_days),
         sidekiq=frame.sizing.units,
         pooler=frame.pooler,

@@ -120,6 +120,7 @@ class CertificateTiming:
     """When a certificate is asked for, and how failures are kept from troubling the authority."""
 
     renew_days_left: Decided[int]
+    urgent_days_left: Decided[int]
     look_every_minutes: Decided[int]
     not_yet_seconds: Decided[int]
     first_pause_minutes: Decided[int]

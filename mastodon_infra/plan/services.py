@@ -41,6 +41,7 @@ from mastodon_infra.plan.tuning.sidekiq import STOP
 from mastodon_infra.plan.types import (
     BackupPlan,
     MastodonPlan,
+    MediaPlan,
     MonitoringPlan,
     NodePlan,
     ScrapeTarget,
@@ -194,7 +195,7 @@ def plan_monitoring(
     nodes: tuple[NodePlan, ...],
     listeners: tuple[Listener, ...],
     groups: tuple[AlertGroup, ...],
-    media_host: str,
+    media: MediaPlan,
 ) -> MonitoringPlan:
     """Targets of Prometheus, from what runs on each node, what is asked of them, and how much is kept."""
     watcher = next(node for node in nodes if Role.MONITORING in node.roles)
@@ -202,7 +203,7 @@ def plan_monitoring(
     return MonitoringPlan(
         node=watcher.name,
         targets=tuple(target for node in nodes for target in _targets(node, listeners)),
-        probes=alerts.probes(spec, media_host=media_host),
+        probes=alerts.probes(spec, media),
         recordings=alerts.RECORDINGS,
         groups=groups,
         tuning=tune_prometheus(memory_mib=memory),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from mastodon_infra.errors import TemplateError
@@ -50,7 +51,11 @@ PARTS: tuple[PartOfBundle, ...] = (
     PartOfBundle("backup", backup.has_backups, backup.backup_context),
     PartOfBundle("pgbouncer", lambda scene: scene.node.pgbouncer is not None, pgbouncer.pgbouncer_context),
     PartOfBundle("redis", lambda scene: scene.has(Role.REDIS), redis.redis_context),
-    PartOfBundle("monitoring", lambda scene: scene.has(Role.MONITORING), monitoring.monitoring_context),
+    PartOfBundle(
+        "monitoring",
+        lambda scene: scene.has(Role.MONITORING),
+        lambda scene: monitoring.monitoring_context(scene, _digests_of_others(scene)),
+    ),
 )
 """Every part that some instance cannot do without, in the order in which they are composed."""
 
@@ -93,6 +98,31 @@ def bundle(plan: InstancePlan, node: NodePlan, wiring: Wiring) -> NodeBundle:
         files=tuple(sorted(_one_each(files, lambda file: file.path, "file", node), key=lambda file: file.path)),
         units=units,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Deployment:
+    """A plan with a wiring, equal to another when these very two are: what can be remembered of both."""
+
+    plan: InstancePlan
+    wiring: Wiring
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Deployment) and self.plan is other.plan and self.wiring is other.wiring
+
+    def __hash__(self) -> int:
+        return hash((id(self.plan), id(self.wiring)))
+
+
+def _digests_of_others(scene: Scene) -> tuple[str, ...]:
+    """What the machines beside the watching one should hold. Its own digest cannot stand in its own bundle."""
+    return _digests_but_of(scene.node.name, _Deployment(scene.plan, scene.wiring))
+
+
+@lru_cache(maxsize=4)
+def _digests_but_of(watcher: str, deployment: _Deployment) -> tuple[str, ...]:
+    plan, wiring = deployment.plan, deployment.wiring
+    return tuple(bundle(plan, node, wiring).digest for node in plan.nodes if node.name != watcher)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def difference(old: NodeBundle, new: NodeBundle) -> NodeDifference:
         users=_members(old.users, new.users),
         directories=_members(old.directories, new.directories),
         units=_members(old.units, new.units),
-        acts=_acts(old, new, files),
+        acts=in_order(new, needed_acts(old, new, files)),
         rereads_units=any(change.either.defines_units for change in files),
     )
 
@@ -156,11 +156,12 @@ def _members(old: Iterable[T], new: Iterable[T]) -> Members[T]:
     return Members(tuple(one for one in after if one not in before), tuple(one for one in before if one not in after))
 
 
-def _acts(old: NodeBundle, new: NodeBundle, files: Iterable[FileChange]) -> tuple[Act, ...]:
+def needed_acts(old: NodeBundle, new: NodeBundle, files: Iterable[FileChange]) -> tuple[Act, ...]:
+    """Everything that follows from the changes, in no order, and a unit maybe more than once."""
     was, now = started(old), started(new)
     starts = (Act(Verb.START, unit) for unit in now if unit not in was)
     stops = (Act(Verb.STOP, unit) for unit in was if unit not in now)
-    return in_order(new, (*stops, *starts, *_needed(new, files)))
+    return (*stops, *starts, *_needed(new, files))
 
 
 def _needed(new: NodeBundle, files: Iterable[FileChange]) -> Iterator[Act]:

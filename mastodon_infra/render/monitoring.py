@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
+from mastodon_infra.plan.alerts_machines import BUNDLE_DIFFERS
 from mastodon_infra.plan.alerts_types import Probe
 from mastodon_infra.plan.types import MailPlan, MonitoringPlan, ScrapeTarget
 from mastodon_infra.render.scene import Scene
 
 FOLDER = "/etc/prometheus/mastodon-infra"
 RULES = "/etc/prometheus/rules"
+DIGEST_CHARACTERS = 10
+"""Of a bundle's digest: enough to tell two apart, and few enough for the user data of many machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class MonitoringContext:
 
     Attributes:
         prometheus, alertmanager, prober: ``address:port`` that each listens on.
+        bundle_differs: The series that tells of machines with another bundle than they should have.
+        wanted_digests: How the digests of all other machines' bundles begin.
         smtp_username, smtp_password, webhook_url, heartbeat_url: Secrets; empty where there is no such way.
     """
 
@@ -40,6 +46,8 @@ class MonitoringContext:
     prober: str
     folder: str
     rules: str
+    bundle_differs: str
+    wanted_digests: tuple[str, ...]
     mail: MailPlan
     smtp_username: str
     smtp_password: str
@@ -67,7 +75,7 @@ class MonitoringContext:
         return bool(self.plan.heartbeat_host)
 
 
-def monitoring_context(scene: Scene) -> MonitoringContext:
+def monitoring_context(scene: Scene, digests_of_others: Iterable[str]) -> MonitoringContext:
     """Everything as planned."""
     plan, wiring = scene.plan.monitoring, scene.wiring
     ordered = sorted(plan.targets, key=lambda target: target.job)
@@ -82,6 +90,8 @@ def monitoring_context(scene: Scene) -> MonitoringContext:
         prober=_door(scene, "blackbox-exporter"),
         folder=FOLDER,
         rules=RULES,
+        bundle_differs=BUNDLE_DIFFERS,
+        wanted_digests=tuple(digest[:DIGEST_CHARACTERS] for digest in digests_of_others),
         mail=scene.plan.mail,
         smtp_username=wiring.smtp_username or scene.plan.mail.username,
         smtp_password=wiring.smtp_password,

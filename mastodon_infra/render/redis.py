@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mastodon_infra.plan.firewall import REDIS_CACHE_EXPORTER_PORT, REDIS_EXPORTER_PORT
-from mastodon_infra.plan.tuning.redis import RedisInstance
+from mastodon_infra.plan.tuning.redis import Linger, RedisInstance
 from mastodon_infra.render.base import escape_path
 from mastodon_infra.render.env_values import REDIS_USER
 from mastodon_infra.render.scene import Scene
@@ -16,7 +16,10 @@ DATA_FOLDER = {"queue": "/var/lib/redis-queue", "cache": "/var/lib/redis-cache"}
 
 @dataclass(frozen=True, slots=True)
 class RedisServer:
-    """One Redis process. ``mount_unit`` is what its data waits for; empty without a volume."""
+    """One Redis process. ``mount_unit`` is what its data waits for; empty without a volume.
+
+    ``lingers`` is whether it outlasts those that put something into it while they end.
+    """
 
     name: str
     tuning: RedisInstance
@@ -26,6 +29,7 @@ class RedisServer:
     exporter_address: str
     exporter_port: int
     memory_max_mib: int
+    lingers: bool
 
     @property
     def keeps_snapshots(self) -> bool:
@@ -42,6 +46,8 @@ class RedisContext:
     exporter_user: str
     app_password: str
     exporter_password: str
+    queue_port: int
+    linger: Linger
 
 
 def redis_context(scene: Scene) -> RedisContext:
@@ -56,6 +62,8 @@ def redis_context(scene: Scene) -> RedisContext:
         exporter_user=EXPORTER_USER,
         app_password=scene.wiring.redis_password,
         exporter_password=scene.wiring.redis_exporter_password,
+        queue_port=tuning.queue.port.value,
+        linger=tuning.linger,
     )
 
 
@@ -71,4 +79,5 @@ def _server(scene: Scene, tuning: RedisInstance, exporter_port: int) -> RedisSer
         exporter_address=scene.address("redis-exporter"),
         exporter_port=exporter_port,
         memory_max_mib=scene.node.memory.limit(f"redis-{tuning.name}").most.value,
+        lingers=tuning is scene.plan.redis.queue,
     )

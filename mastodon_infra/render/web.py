@@ -11,6 +11,7 @@ from mastodon_infra.plan.firewall import ACME_PORT, HTTPS_PORT
 from mastodon_infra.plan.network_types import CertificateTiming, TlsMode
 from mastodon_infra.plan.tuning.nginx import NginxTuning
 from mastodon_infra.render.app import PumaContext, puma_context
+from mastodon_infra.render.installer import INSTALLED_PATH
 from mastodon_infra.render.scene import ETC, LIBRARY, STATE, Scene
 
 NOT_YET_STATUS = 75
@@ -92,6 +93,7 @@ class NginxContext:
         balancers: Networks of the NodeBalancers, whose connections start with the PROXY protocol; empty without them.
         cloudflare: Networks whose word about the client's address is believed; empty without Cloudflare.
         origin_pull_ca: What Cloudflare's client certificate must chain to; empty without Cloudflare.
+        installed_path: A file that lies there once the machine has been installed.
         maintenance_flag: While a file lies there, visitors are told to come back.
         assets: Where files of this image and of earlier ones are kept, whose names change with their content.
         status_socket: Where the exporter reads nginx' own numbers.
@@ -110,6 +112,7 @@ class NginxContext:
     origin_pull_ca_path: str
     certificate: Certificate
     media: tuple[MediaHost, ...]
+    installed_path: str
     maintenance_flag: str
     assets: str
     status_socket: str
@@ -180,6 +183,7 @@ def nginx_context(scene: Scene) -> NginxContext:
         origin_pull_ca_path=f"{ETC}/tls/origin-pull-ca.crt",
         certificate=_certificate(scene),
         media=_media(scene, tuning),
+        installed_path=INSTALLED_PATH,
         maintenance_flag=f"{STATE}/maintenance",
         assets=f"{STATE}/assets",
         status_socket="/run/mastodon-infra/nginx-status.sock",

@@ -19,6 +19,7 @@ FLOORS = sorted(
 SPEAKS = {
     "pulumi": {"resources", "program", "rehearsal"},
     "jinja": {"render", "report"},
+    "ssh": {"operate"},
 }
 
 

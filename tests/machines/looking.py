@@ -40,6 +40,15 @@ class Instance:
         assert done.returncode == status, done.stdout[-6000:]
         return done.stdout
 
+    def change(self, changed):
+        """Have the rehearsal's stack file changed, and deploy that; gives what ``up`` said."""
+        file = self.rehearsal.file
+        document = YAML().load(file)
+        changed(document["config"]["mastodon-infra:instance"])
+        with file.open("w", encoding="utf-8") as out:
+            YAML().dump(document, out)
+        return self.verb("--", "up", "--yes")
+
     def machine(self, node):
         """The machine of a node."""
         return Machine(self.rehearsal, self.plan.node(node).label)
@@ -118,8 +127,11 @@ def rehearsed(name, asked, folder):
 
 
 @contextmanager
-def deployed(name, asked, folder, parts, held_back):
-    """The instance once it is deployed, while its machines begin to boot; what is held back does not come yet."""
+def deployed(name, asked, folder, parts, *, held_back=(), release=None):
+    """The instance once it is deployed, while its machines begin to boot; what is held back does not come yet.
+
+    ``release`` is the folder of another release, which deploys it: Python looks for packages there first.
+    """
     with _written(name, asked, folder) as instance:
         rehearsal = instance.rehearsal
         rehearsal.prepare(instance.file.read_text(encoding="utf-8"), instance.plan, {})
@@ -131,6 +143,7 @@ def deployed(name, asked, folder, parts, held_back):
             done = subprocess.run(
                 words,
                 env=rehearsal.environment(),
+                cwd=release,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

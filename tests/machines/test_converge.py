@@ -5,46 +5,27 @@ import subprocess
 import time
 
 import pytest
-from ruamel.yaml import YAML
 
-from tests.machines.looking import page, rehearsed
+from mastodon_infra.operate.engine import find_engine
+from mastodon_infra.rehearsal.machines.rehearsal import wait_until
+from tests.machines.both_doors import GONE_PACKAGE, GONE_SETTING, GONE_UNIT, left_on, release_before
+from tests.machines.looking import INSTALL_SECONDS, deployed, page
 
 NODE = "web-1"
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINYuBD02z6n0lyGmSiYfnXK6+8Wskj5SRe/6vBxuwAbn bob"
+SSH_REFUSED = 255
 NOTHING = "Nothing to change on 1 machine."
 KILLED_TIMES = 10
 APPLIED = "/var/lib/mastodon-infra/applied"
 INSTALLED = "/var/lib/mastodon-infra/installed"
 
-# Everything that either door writes, and all of /etc that is not a machine's own or a program's notes.
-TREE = r"""
-cd /
-{
-    find etc usr/local -xdev -type f \
-        ! -path 'etc/machine-id' ! -path 'etc/*-' ! -path 'etc/.pwd.lock' ! -path 'etc/shadow' \
-        ! -path 'etc/ssl/certs/*' ! -path 'etc/ssl/private/*' ! -path 'etc/ld.so.cache' \
-        ! -path 'etc/resolv.conf' ! -path 'etc/cloud/*' ! -path 'etc/apt/sources.list.d/*' \
-        ! -path 'etc/ssh/ssh_host_*' ! -path 'etc/letsencrypt/*' ! -path 'etc/systemd/network/10-cloud-init*'
-    echo var/lib/mastodon-infra/applied
-    echo var/lib/mastodon-infra/installed
-} | sort | while IFS= read -r path; do
-    printf '%s %s\n' "$(stat --format='%a %U %G' "$path")" "$(sha256sum --zero "$path" | tr '\0' ' ')"
-done
-"""
-EFFECTIVE = r"""
-systemctl list-unit-files --no-legend --state=enabled,disabled | awk '{ print $1, $2 }' | sort
-sshd -T | sort
-nginx -T 2> /dev/null
-nft list ruleset
-runuser -u postgres -- psql -XAtc 'SELECT name, setting FROM pg_settings ORDER BY 1'
-sysctl vm.swappiness net.core.somaxconn
-id bob
-"""
-
 
 @pytest.fixture(scope="module")
-def solo(asked, tmp_path_factory):
-    with rehearsed("converging", {"size": "solo"}, tmp_path_factory.mktemp("converging")) as instance:
+def solo(asked, parts, tmp_path_factory):
+    """One machine, from nothing, by the release before this one."""
+    folder = tmp_path_factory.mktemp("converging")
+    release = release_before(folder / "release")
+    with deployed("converging", {"size": "solo"}, folder / "stack", parts, release=release) as instance:
+        instance.settle(INSTALL_SECONDS)
         yield instance
 
 
@@ -53,28 +34,56 @@ def machine(solo):
     return solo.machine(NODE)
 
 
+@pytest.fixture(scope="module")
+def key(asked, tmp_path_factory):
+    """The path of Bob's key."""
+    path = tmp_path_factory.mktemp("bob") / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bob", "-f", path], check=True)
+    return path
+
+
+@pytest.fixture
+def bob(solo, key):
+    """The words with which Bob runs something on the machine."""
+    told = solo.rehearsal.environment()
+    engine = find_engine(stack="converging", file=solo.rehearsal.file, environment=told)
+    options = ("BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", f"IdentityFile={key}")
+    words = ["ssh", *(f"-o{one}" for one in options), f"bob@{engine.outputs()['jumpAddress']}"]
+    return lambda command: [*solo.rehearsal.command(*words), command]
+
+
 def converge(solo, *words, status=0):
     return solo.verb("--", "converge", *words, status=status)
 
 
-def change(solo, changed):
-    """Change the rehearsal's stack file, and deploy that."""
-    file = solo.rehearsal.file
-    document = YAML().load(file)
-    changed(document["config"]["mastodon-infra:instance"])
-    YAML().dump(document, file)
-    return solo.verb("--", "up", "--yes")
+def add(solo, key):
+    """Let Bob be an administrator; gives what ``up`` said."""
+    public = key.with_suffix(".pub").read_text(encoding="utf-8").strip()
+    return solo.change(lambda told: told["administrators"].append({"name": "bob", "ssh_keys": [public]}))
 
 
-def seen(machine):
-    return (
-        machine.must("bash", "-c", TREE, seconds=300).splitlines(),
-        machine.must("bash", "-c", EFFECTIVE, seconds=120).splitlines(),
-    )
+def test_a_machine_of_the_release_before_becomes_one_of_this_release(solo, machine):
+    """First: every file changes, and with them everything that runs."""
+    assert machine.must("systemctl", "is-active", GONE_UNIT) == "active"
+    assert machine.must("sysctl", "--values", GONE_SETTING) == "61"
+    assert "deploy it first" in converge(solo, "--yes", status=1)
+    assert "1 machine awaits converge" in solo.verb("--", "up", "--yes")
 
+    shown = converge(solo, "--yes")
 
-def test_a_machine_from_the_first_door_has_nothing_to_change(solo):
+    assert "waits for --allow-restart" in shown
+    assert f"{GONE_PACKAGE} will stay installed" in shown
+    assert machine.must("sysctl", "--values", GONE_SETTING) == "61"
+    assert "1 machine awaits converge" in solo.verb("--", "up", "--yes"), "what waits is not there yet"
+
+    converge(solo, "--yes", "--allow-restart")
+
+    assert machine.must("sysctl", "--values", GONE_SETTING) == "64"
+    assert not machine.run("systemctl", "cat", GONE_UNIT)
+    assert page(solo, "/health") == "OK"
     assert NOTHING in converge(solo, "--yes")
+    assert "awaits converge" not in solo.verb("--", "up", "--yes")
+    machine.must("apt-get", "autoremove", "--yes", "--purge", seconds=300)
 
 
 def test_what_was_edited_by_hand_is_shown_kept_and_mended(solo, machine):
@@ -105,15 +114,31 @@ def test_what_was_not_deployed_is_refused(solo):
     file.write_text(text, encoding="utf-8")
 
 
-def test_a_new_administrator_comes_by_a_proven_session(solo, machine):
-    said = change(solo, lambda told: told["administrators"].append({"name": "bob", "ssh_keys": [KEY]}))
-    assert "1 machine awaits converge" in said
+def test_a_new_administrator_comes_by_a_proven_session(solo, machine, key, bob):
+    assert "1 machine awaits converge" in add(solo, key)
 
     converge(solo, "--yes")
 
     assert "AllowUsers" in machine.must("cat", "/etc/ssh/sshd_config.d/10-mastodon-infra.conf")
-    assert {"sudo", "adm"} <= set(machine.must("id", "--name", "--groups", "bob").split())
+    assert subprocess.run(bob("sudo id --user"), capture_output=True, text=True, check=True).stdout == "0\n"
     assert machine.must("systemctl", "list-timers", "--all", "--no-legend", "mastodon-infra-undo*") == ""
+    assert NOTHING in converge(solo, "--yes")
+
+
+def test_who_has_left_has_no_way_in_and_nothing_open(solo, machine, bob):
+    with subprocess.Popen(bob("nohup sleep 4000 & sudo sleep 4000"), stdin=subprocess.DEVNULL) as session:
+        assert wait_until(lambda: machine.run("pgrep", "--full", "[s]udo sleep 4000"), seconds=20)
+        solo.change(lambda told: told["administrators"].pop())
+
+        assert "bob loses access" in converge(solo, "--yes")
+
+        assert session.wait(timeout=20) != 0
+    assert machine.run("pgrep", "--full", "[s]leep 4000").said == ""
+    assert subprocess.run(bob("true"), stdin=subprocess.DEVNULL, check=False).returncode == SSH_REFUSED
+    assert machine.must("id", "--name", "--groups", "bob") == "bob"
+    assert machine.must("passwd", "--status", "bob").startswith("bob L ")
+    assert "Jan 02, 1970" in machine.must("chage", "--list", "bob")
+    assert not machine.run("test", "-e", "/etc/ssh/authorized_keys.d/bob")
     assert NOTHING in converge(solo, "--yes")
 
 
@@ -140,12 +165,14 @@ def test_killed_at_any_moment_the_next_run_completes_it(solo, machine):
     assert page(solo, "/health") == "OK"
 
 
-def test_both_doors_leave_the_same(solo):
-    """Last: the machine that was converged is made anew from the same bundle."""
-    tree, effective = seen(solo.machine(NODE))
+def test_both_doors_leave_the_same(solo, key):
+    """Last: Bob comes back, and then the machine that was converged is made anew from the same bundle."""
+    add(solo, key)
+    converge(solo, "--yes")
+    units = [unit.name for unit in solo.units(NODE)]
+    converged = left_on(solo.machine(NODE), units)
     solo.replace(NODE)
-    new_tree, new_effective = seen(solo.machine(NODE))
+    new = left_on(solo.machine(NODE), units)
 
-    assert set(new_tree) ^ set(tree) == set()
-    assert set(new_effective) ^ set(effective) == set()
+    assert (sorted(new - converged), sorted(converged - new)) == ([], [])
     assert NOTHING in converge(solo, "--yes")

@@ -16,6 +16,8 @@ from tests.machines.looking import BOOT_SECONDS, INSTALL_SECONDS, check_units, d
 from tests.machines.test_split import NODES
 
 LATE_SECONDS = 120
+DATABASE_LATE_SECONDS = int(os.environ.get("MASTODON_INFRA_LATE_SECONDS", LATE_SECONDS))
+"""How late the database's machine comes; ten minutes take ten minutes, and teach nothing that two do not."""
 INSTALLER = "mastodon-infra-install.service"
 SLOW = """
     CREATE SCHEMA slow;
@@ -30,7 +32,7 @@ def late(asked, parts, tmp_path_factory):
     """The database's machine does not come, and when it does, the volume of Redis is missing."""
     held_back = ("social-example-data-1", "social-example-data-redis")
     folder = tmp_path_factory.mktemp("late")
-    with deployed("late", {"size": "small", "nodes": NODES}, folder, parts, held_back) as instance:
+    with deployed("late", {"size": "small", "nodes": NODES}, folder, parts, held_back=held_back) as instance:
         yield instance
 
 
@@ -38,7 +40,9 @@ def late(asked, parts, tmp_path_factory):
 def hindered(asked, parts, tmp_path_factory):
     """One machine, held back."""
     held_back = ("social-example-web-1",)
-    with deployed("hindered", {"size": "solo"}, tmp_path_factory.mktemp("hindered"), parts, held_back) as instance:
+    with deployed(
+        "hindered", {"size": "solo"}, tmp_path_factory.mktemp("hindered"), parts, held_back=held_back
+    ) as instance:
         yield instance
 
 
@@ -68,7 +72,7 @@ class TestSplit:
     def test_machines_wait_for_the_database_machine(self, late):
         front, watch = late.machine("front-1"), late.machine("watch-1")
         assert wait_until(lambda: is_installed(front) and is_installed(watch), seconds=INSTALL_SECONDS)
-        time.sleep(LATE_SECONDS)
+        time.sleep(DATABASE_LATE_SECONDS)
         assert state(front, "mastodon-first-start.service") == "activating"
         assert failed(front) == failed(watch) == ""
 

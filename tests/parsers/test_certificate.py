@@ -86,6 +86,12 @@ def asked(tree):
     )
 
 
+def test_a_node_that_asks_and_is_not_up_is_asked_again_soon(nodes):
+    asking, other = nodes
+    asking.machine.must(["nginx", "-s", "stop", "-g", "error_log stderr;"])
+    assert said_not_yet(other, FETCH, "cannot be asked yet")
+
+
 def test_one_node_asks_and_every_node_shows_it(nodes, balancer):
     asking, other = nodes
     assert all("not yet" in issuer(tree) for tree in nodes)
@@ -122,15 +128,30 @@ def test_but_it_is_when_that_has_lasted(nodes):
 
 def test_a_refusal_is_followed_by_longer_and_longer_pauses(nodes, balancer):
     asking, _ = nodes
+    asking.machine.put("/tmp/days", "20")
+    asking.machine.must([OBTAIN])
+    assert pauses_after_refusals(asking, 7) == ["30", "60", "120", "240", "480", "720", "720"]
+
+
+@pytest.mark.parametrize("days", [None, "5"], ids=["none", "ends-soon"])
+def test_when_it_is_urgent_pauses_do_not_grow(nodes, balancer, days):
+    asking, _ = nodes
+    if days:
+        asking.machine.put("/tmp/days", days)
+        asking.machine.must([OBTAIN])
+    assert pauses_after_refusals(asking, 3) == ["30", "30", "30"]
+
+
+def pauses_after_refusals(asking, count):
     asking.machine.put("/tmp/days", "none")
-    pauses = []
-    for times in range(1, 8):
+    before, pauses = asked(asking), []
+    for times in range(1, count + 1):
         assert not asking.machine.run([OBTAIN])
         assert "it is asked again" in asking.machine.must([OBTAIN])
-        assert asked(asking) == times
+        assert asked(asking) == before + times
         pauses.append(asking.machine.must("cat /var/lib/mastodon-infra/tls/pause"))
         asking.machine.must("touch --date '1 day ago' /var/lib/mastodon-infra/tls/pause")
-    assert pauses == ["30", "60", "120", "240", "480", "720", "720"]
+    return pauses
 
 
 def test_a_chain_that_is_not_this_instance_s_is_refused(nodes):

@@ -10,6 +10,8 @@ from tests.parsers.checks.services import background
 REFUSED = "NOPERM"
 HOME = Place("medium", "redis-1")
 QUEUE, CACHE = "6379", "6380"
+ENDED = 124
+"""The status of a program that took too long."""
 
 APP_MAY = (
     "SET feed:home:1 one",
@@ -150,3 +152,47 @@ def test_the_cache_forgets_what_it_must_and_the_queue_store_refuses(tree):
             answer = "".join(said(tree, fill.replace("big", f"big{turn}"), port) for turn in range(2))
             evicted = "evicted_keys:0" not in said(tree, "INFO stats", port)
         assert ("OOM" in answer, evicted) == (name == "queue", name == "cache"), answer
+
+
+LINGER = "/usr/local/lib/mastodon-infra/linger-redis"
+CONNECTED = "exec 9<> /dev/tcp/127.0.0.1/6379; "
+
+
+@pytest.fixture
+def is_stopping(tree):
+    """Say that the machine goes down, or that it does not."""
+
+    def say(word):
+        tree.machine.must(f"printf '#!/bin/sh\\necho {word}\\n' > /usr/local/bin/systemctl")
+        tree.machine.must("chmod 755 /usr/local/bin/systemctl")
+
+    return say
+
+
+def lingers(tree, connected=CONNECTED):
+    """Whether it still waits after several of its looks."""
+    return tree.machine.run(f"{connected}exec {LINGER}", seconds=5).status == ENDED
+
+
+def test_the_queue_store_outlasts_sidekiqs_that_end(tree, is_stopping):
+    tree.machine.must(f"sed -i 's/-lt 15 /-lt 0 /' {LINGER}")
+    is_stopping("stopping")
+    with server(tree, "queue", QUEUE):
+        said(tree, "SADD processes one two")
+        said(tree, "HSET one quiet false")
+        assert not lingers(tree), "nobody is ending"
+        said(tree, "HSET two quiet true")
+        assert lingers(tree)
+        assert not lingers(tree, connected=""), "nobody is there any more"
+
+
+def test_at_first_the_queue_store_lingers_for_those_who_have_not_said_yet_that_they_end(tree, is_stopping):
+    is_stopping("stopping")
+    with server(tree, "queue", QUEUE):
+        assert lingers(tree)
+
+
+def test_the_queue_store_does_not_linger_when_it_alone_restarts(tree, is_stopping):
+    is_stopping("running")
+    with server(tree, "queue", QUEUE):
+        assert not lingers(tree)

@@ -12,6 +12,11 @@ from mastodon_infra.operate.api import Answer, Api, UnreachableError, send
 from mastodon_infra.operate.converge.decide import ConvergeError
 
 ACCEPT, DRAIN = "accept", "drain"
+UP, DOWN = "UP", "DOWN"
+CHECK_SECONDS, PAUSE_SECONDS = 120, 2
+"""For how long a balancer's own checks may say that a node is down which has just come back."""
+UNTOLD_SECONDS = 12
+"""Where it is not told, two of its checks will have been good by then."""
 HINT = "a Linode token that may change NodeBalancers is needed: linode:token, or LINODE_TOKEN"
 
 
@@ -45,8 +50,21 @@ class Balancers:
         await self._set(node, DRAIN)
 
     async def accept(self, node: str) -> None:
-        """Let a node take connections again."""
+        """Let a node take connections again, and wait until it does: the next one may go only then."""
         await self._set(node, ACCEPT)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while (states := await asyncio.to_thread(self._states, node)) - {UP}:
+            waited = loop.time() - began
+            if DOWN not in states and waited >= UNTOLD_SECONDS:
+                return
+            if waited > CHECK_SECONDS:
+                raise ConvergeError(
+                    "the balancer's own checks say that it is down",
+                    hint="look at its nginx from the balancer's side: its firewall, and the health check's path",
+                    where=node,
+                )
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _set(self, node: str, mode: str) -> None:
         for one in self._backends:
@@ -61,14 +79,23 @@ class Balancers:
                     for node in self._get(f"{at}/{config['id']}/nodes"):
                         yield Backend(node["label"], f"{at}/{config['id']}/nodes/{node['id']}", node["mode"])
 
+    def _states(self, node: str) -> set[str]:
+        """What the balancers' checks say of a node. Of one that is new to them they know nothing yet."""
+        own = (self._asked(one.path) for one in self._backends if one.node == node)
+        return {str(told.get("status")) for told in own}
+
     def _get(self, path: str) -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = self._asked(path, page_size="500").get("data", [])
+        return told
+
+    def _asked(self, path: str, **query: str) -> dict[str, Any]:
         try:
-            answer = self.api.get(path, query={"page_size": "500"})
+            answer = self.api.get(path, query=query)
         except UnreachableError as error:
             raise _refused(str(error)) from None
         if not answer.is_fine:
             raise _refused(answer.said())
-        told: list[dict[str, Any]] = answer.data().get("data", [])
+        told: dict[str, Any] = answer.data()
         return told
 
     def _put(self, backend: Backend, mode: str) -> None:

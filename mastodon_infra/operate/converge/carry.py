@@ -168,7 +168,7 @@ async def _look(reach: Reach, wanted: NodeBundle, health: str) -> Observed:
 async def _ask(reach: Reach, node: str, program: ModuleType, asked: object, *, seconds: float) -> dict[str, Any]:
     """Run one of our programs on a machine. Program and question go in by its input: neither is on a command line."""
     text = f"{inspect.getsource(program)}\nmain({json.dumps(asked)!r})\n"
-    outcome = await reach.run(node, "/usr/bin/python3", "-", stdin=text.encode(), seconds=seconds)
+    outcome = await reach.run(node, "/usr/bin/python3", "-IS", "-", stdin=text.encode(), seconds=seconds)
     try:
         told: dict[str, Any] = json.loads(outcome.stdout)
     except ValueError:

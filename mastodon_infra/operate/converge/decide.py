@@ -21,10 +21,12 @@ from mastodon_infra.render.bundle_types import (
 )
 from mastodon_infra.render.difference import (
     Act,
+    FileChange,
     NodeDifference,
     Verb,
     difference,
     in_order,
+    needed_acts,
     started,
     unit_names,
     unit_of,
@@ -39,7 +41,10 @@ PEOPLE = "/etc/ssh/authorized_keys.d/"
 UNSEEN = "\0not to be seen"
 """Stands for content that is different and stays on the machine; nothing that is rendered is equal to it."""
 
+KERNEL = "/etc/sysctl.d/"
+
 _IMAGE = re.compile(r"^Image=(.*)$", re.MULTILINE)
+_SYSCTL = re.compile(r"^([a-z][\w./-]*) *=", re.MULTILINE)
 
 
 class ConvergeError(MastodonInfraError):
@@ -102,9 +107,8 @@ def decide(wanted: NodeBundle, seen: Observed, *, allow_restart: bool) -> Steps:
     _check_images(there, wanted)
     told = difference(there, wanted)
     left_over = tuple(_left_over(wanted, seen))
-    more = (*left_over, *_extra_instances(wanted, seen), *_idle(wanted, seen))
-    acts = in_order(wanted, (*told.acts, *more))
-    waiting = () if allow_restart else tuple(act for act in acts if _interrupts(act))
+    more = (*left_over, *_extra_instances(wanted, seen), *_idle(wanted, seen), *_kept_by_the_kernel(told.files))
+    acts, waiting = _parted(wanted, (*needed_acts(there, wanted, told.files), *more), allow_restart=allow_restart)
     stops = [act.unit for act in waiting if act.verb is Verb.STOP]
     if stops:
         raise ConvergeError(
@@ -114,7 +118,7 @@ def decide(wanted: NodeBundle, seen: Observed, *, allow_restart: bool) -> Steps:
         )
     return Steps(
         wanted=wanted,
-        difference=replace(told, acts=tuple(act for act in acts if act not in waiting)),
+        difference=replace(told, acts=acts),
         edited=tuple(_edited(wanted, seen)),
         waiting=waiting,
         needs_record=seen.record_text != record_text(wanted)
@@ -127,7 +131,7 @@ def as_bundle(wanted: NodeBundle, seen: Observed) -> NodeBundle:
     """What the machine has of the bundle, and of the one before it, in the shape of a bundle."""
     return NodeBundle(
         node=wanted.node,
-        packages=tuple(name for name in wanted.packages if name in seen.packages),
+        packages=tuple(sorted(seen.packages)),
         users=tuple(_users(wanted, seen)),
         directories=tuple(_directories(wanted, seen)),
         files=tuple(_files(wanted, seen)),
@@ -224,9 +228,34 @@ def _idle(wanted: NodeBundle, seen: Observed) -> Iterator[Act]:
             yield Act(Verb.START, name)
 
 
+def _parted(
+    wanted: NodeBundle, found: Iterable[Act], *, allow_restart: bool
+) -> tuple[tuple[Act, ...], tuple[Act, ...]]:
+    """What is done now, in order, and what waits for leave. A reboot that waits keeps nothing else from being done."""
+    every = tuple(found)
+    ordered = in_order(wanted, (act for act in every if act.verb is not Verb.REBOOT))
+    reboot = in_order(wanted, (act for act in every if act.verb is Verb.REBOOT))
+    if allow_restart and reboot:
+        # It does everything but take units away for good.
+        return (*(act for act in ordered if act.verb is Verb.STOP), *reboot), ()
+    if allow_restart:
+        return ordered, ()
+    interrupting = tuple(act for act in ordered if _interrupts(act))
+    return tuple(act for act in ordered if act not in interrupting), (*interrupting, *reboot)
+
+
+def _kept_by_the_kernel(changes: Iterable[FileChange]) -> Iterator[Act]:
+    """Settings that are no longer made, and that the kernel keeps until it starts anew."""
+    for change in changes:
+        if change.path.startswith(KERNEL) and change.before:
+            gone = set(_SYSCTL.findall(change.before.content))
+            if gone - set(_SYSCTL.findall(change.after.content if change.after else "")):
+                yield Act(Verb.REBOOT, "", (change.path,))
+
+
 def _interrupts(act: Act) -> bool:
     is_stateful = any(fnmatchcase(act.unit, pattern) for pattern in STATEFUL)
-    return act.verb is Verb.REBOOT or (act.verb in {Verb.RESTART, Verb.STOP} and is_stateful)
+    return act.verb in {Verb.RESTART, Verb.STOP} and is_stateful
 
 
 def _check(wanted: NodeBundle, seen: Observed) -> None:

@@ -20,6 +20,8 @@ def whole_job(steps: Steps, *, moment: str) -> dict[str, Any]:
             for one in steps.difference.directories.added
         ],
         "packages": list(steps.difference.packages.added),
+        "named": list(steps.wanted.packages),
+        "unneeded": list(steps.difference.packages.removed),
         "users": [{"name": one.name, "groups": list(one.groups)} for one in steps.difference.users.added],
         "retired": [one.name for one in retired(steps)],
         "stopped": list(steps.stopped),
@@ -65,6 +67,8 @@ def _job(
         "removed": [change.path for change in changes if change.after is None],
         "directories": [],
         "packages": [],
+        "named": [],
+        "unneeded": [],
         "users": [],
         "retired": [],
         "stopped": [],

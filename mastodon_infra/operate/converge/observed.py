@@ -57,7 +57,7 @@ class Observed:
         pending: Acts of an earlier run that are still to be done.
         files: What lies at each path of the bundle and of the record; None where nothing does.
         texts: Contents of files that differ, where every user of the machine may read them anyway.
-        packages: Those of the bundle that are installed.
+        packages: Those of the bundle and of the record that are installed.
         users: Groups of each login; None where there is none.
         health: What is wrong with the page; empty where it is well.
     """

@@ -36,11 +36,17 @@ class Round:
     nodes: tuple[str, ...]
 
 
-def rounds(plan: InstancePlan, nodes: Mapping[str, object]) -> tuple[Round, ...]:
-    """The order of these machines of the plan."""
+def rounds(
+    plan: InstancePlan, nodes: Mapping[str, object], *, drained: frozenset[str] = frozenset()
+) -> tuple[Round, ...]:
+    """The order of these machines of the plan.
+
+    Web nodes that an earlier run has left out come before the others: while they are out, no other one may go.
+    """
     chosen = [node for node in plan.nodes if node.name in nodes]
     data = [node.name for node in chosen if {Role.POSTGRES, Role.REDIS} & set(node.roles)]
     web = [node.name for node in chosen if Role.WEB in node.roles and node.name not in data]
+    web.sort(key=lambda name: name not in drained)
     rest = tuple(node.name for node in chosen if node.name not in data and node.name not in web)
     middle = tuple(Round(rest[start : start + AT_ONCE]) for start in range(0, len(rest), AT_ONCE))
     return (*(Round((name,)) for name in data), *middle, *(Round((name,)) for name in web))
@@ -64,7 +70,8 @@ async def bring_all(
 
     Raises ConvergeError at the first that is not well; those of its round are let finish, and no other is begun.
     """
-    for one in rounds(plan, {name: step for name, step in steps.items() if step}):
+    drained = balancers.drained() if balancers is not None else frozenset()
+    for one in rounds(plan, {name: step for name, step in steps.items() if step}, drained=drained):
         ended = await asyncio.gather(
             *(_bring(carrier, steps[name], balancers, tell) for name in one.nodes), return_exceptions=True
         )
@@ -108,7 +115,12 @@ async def put_back(carrier: Carrier, balancers: Balancers, steps: Mapping[str, S
 
 
 async def _let_connections_end(carrier: Carrier, node: str) -> None:
-    """Wait until nobody is connected to the front, or long enough."""
+    """Send away who is connected to the front, and wait until nobody is, or long enough.
+
+    A balancer that drains leaves kept connections alone. nginx that reloads ends those: at once where they are idle,
+    else with the next answer; whoever asks again comes by the balancer. It does so with the settings that it has.
+    """
+    await carrier.reach.run(node, "systemctl", "reload", "nginx.service")
     loop = asyncio.get_running_loop()
     end = loop.time() + DRAIN_SECONDS
     while loop.time() < end:

@@ -52,9 +52,18 @@ class UploadTuning:
 def tune_uploads(provider: StorageProvider) -> UploadTuning:
     """Timeouts and limits for a provider."""
     return UploadTuning(
-        open_timeout_seconds=Decided(10, "Mastodon's 5 s are short for a bucket on another continent", JUDGEMENT, "s"),
-        read_timeout_seconds=Decided(60, "Mastodon's 5 s are too short for slow providers", JUDGEMENT, "s"),
-        retry_limit=Decided(3, "the documentation advises no more", MASTODON_DOCS),
+        open_timeout_seconds=Decided(
+            4,
+            "a bucket on another continent answers within 2 s; who uploads is told soon that it is away",
+            JUDGEMENT,
+            "s",
+        ),
+        read_timeout_seconds=Decided(
+            20, "Mastodon's 5 s are too short for slow providers; each wait holds a thread of Puma", JUDGEMENT, "s"
+        ),
+        retry_limit=Decided(
+            1, "the documentation allows 3, but while a store is away all threads would wait for it", MASTODON_DOCS
+        ),
         multipart_bytes=Decided(
             50 * 1024 * 1024, "50 MiB: large videos fail on Wasabi with Mastodon's 15 MiB", WASABI, "bytes"
         )

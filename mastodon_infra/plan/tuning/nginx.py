@@ -38,6 +38,7 @@ class NginxTuning:
     tls_session_hours: Decided[int]
     hsts_seconds: Decided[int]
     retry_after_seconds: Decided[int]
+    boot_wait_seconds: Decided[int]
     resolver_seconds: Decided[int]
     page_cache_mb: Decided[int]
     media_cache_mb: Decided[int] | None
@@ -89,6 +90,12 @@ def tune_nginx(*, streams_per_node: int, media_gb_day: Decimal | None, disk_gib:
         tls_session_hours=Decided(24, "other servers come back within a day", JUDGEMENT, "h"),
         hsts_seconds=Decided(63_072_000, "two years, as in Mastodon's own configuration", MASTODON, "s"),
         retry_after_seconds=Decided(60, "a restart of Mastodon takes about a minute", JUDGEMENT, "s"),
+        boot_wait_seconds=Decided(
+            60,
+            "Puma needs half a minute after a boot; a page that says so is better than none for longer",
+            JUDGEMENT,
+            "s",
+        ),
         resolver_seconds=Decided(60, "a bucket's addresses change, and their records say minutes", JUDGEMENT, "s"),
         page_cache_mb=Decided(1024, "as in Mastodon's own configuration", MASTODON, "MB"),
         media_cache_mb=_media_cache(media_gb_day, disk_gib),

@@ -79,6 +79,7 @@ class PostgresTuning:
 
     memory_share: Decided[int]
     max_connections: Decided[int]
+    app_connections: Decided[int]
     shared_buffers: Decided[int]
     effective_cache_size: Decided[int]
     maintenance_work_mem: Decided[int]
@@ -112,6 +113,7 @@ def tune_postgres(
     vcpus: int,
     workload: Workload,
     max_connections: Decided[int],
+    app_connections: Decided[int],
     database_gib: int,
     volume_gib: int,
 ) -> PostgresTuning:
@@ -123,6 +125,7 @@ def tune_postgres(
     return PostgresTuning(
         memory_share=memory_share,
         max_connections=max_connections,
+        app_connections=app_connections,
         shared_buffers=Decided(buffers, "a quarter of PostgreSQL's memory", PGTUNE, "KiB", share),
         effective_cache_size=Decided(memory * 3 // 4, "three quarters of PostgreSQL's memory", PGTUNE, "KiB", share),
         maintenance_work_mem=Decided(

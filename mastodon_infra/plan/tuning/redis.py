@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mastodon_infra.catalog.sources import AUS_SOCIAL, JUDGEMENT, MASTODON_DOCS, REDIS
+from mastodon_infra.catalog.sources import AUS_SOCIAL, JUDGEMENT, MASTODON, MASTODON_DOCS, REDIS
 from mastodon_infra.plan.decided import Decided
+from mastodon_infra.plan.tuning import sidekiq
 from mastodon_infra.units import round_up
 
 QUEUE_PORT = 6379
@@ -20,6 +21,7 @@ KEEPS_SNAPSHOTS = True
 BACKLOG = 4096
 KEEPALIVE_SECONDS = 300
 STOP_SECONDS = 120
+BEAT_SECONDS = 10
 SNAPSHOT_POINTS = "3600 1 300 100 60 10000"
 
 
@@ -48,11 +50,20 @@ class RedisInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class Linger:
+    """For how long the queue store outlasts the sidekiqs that end together with it. Seconds."""
+
+    first_seconds: Decided[int]
+    most_seconds: Decided[int]
+
+
+@dataclass(frozen=True, slots=True)
 class RedisTuning:
     """The queue store and the cache."""
 
     queue: RedisInstance
     cache: RedisInstance
+    linger: Linger
 
 
 def tune_redis(*, demand_mib: Decided[int], users: int) -> RedisTuning:
@@ -83,7 +94,13 @@ def tune_redis(*, demand_mib: Decided[int], users: int) -> RedisTuning:
             ),
             tcp_backlog=_BACKLOG,
             tcp_keepalive=_KEEPALIVE,
-            stop_seconds=_STOP,
+            stop_seconds=Decided(
+                _LINGER.most_seconds.value + STOP_SECONDS,
+                "after it has lingered, time to write everything down",
+                JUDGEMENT,
+                "s",
+                (("lingers", f"{_LINGER.most_seconds.value} s"), ("writes", f"{STOP_SECONDS} s")),
+            ),
         ),
         cache=RedisInstance(
             "cache",
@@ -98,6 +115,7 @@ def tune_redis(*, demand_mib: Decided[int], users: int) -> RedisTuning:
             tcp_keepalive=_KEEPALIVE,
             stop_seconds=_STOP,
         ),
+        linger=_LINGER,
     )
 
 
@@ -106,3 +124,17 @@ _BACKLOG: Decided[int] = Decided(
 )
 _KEEPALIVE: Decided[int] = Decided(KEEPALIVE_SECONDS, "Redis' own: a peer that is gone is noticed", REDIS, "s")
 _STOP: Decided[int] = Decided(STOP_SECONDS, "time to write everything down before the end", JUDGEMENT, "s")
+_LINGER = Linger(
+    first_seconds=Decided(
+        BEAT_SECONDS + BEAT_SECONDS // 2,
+        "a sidekiq says every ten seconds whether it is ending; then it is known whether any is",
+        MASTODON,
+        "s",
+    ),
+    most_seconds=Decided(
+        sidekiq.STOP.unit_seconds.value,
+        "as long as a sidekiq may take to end: what it does not finish goes back into this store",
+        JUDGEMENT,
+        "s",
+    ),
+)

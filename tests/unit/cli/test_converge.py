@@ -58,6 +58,15 @@ def test_machines_that_change_alike_are_shown_once_and_others_are_counted(machin
     assert page.endswith("Nothing to change on 1 other machine.")
 
 
+def test_a_package_that_is_no_longer_needed_is_told_with_who_may_remove_it(machine):
+    machine.boot(a_bundle(packages=("nginx", "tor")))
+    machine.active.clear()
+
+    page = str(page_of({"web-1": steps_of(machine, a_bundle(packages=("nginx",)))}, 80, is_plain=True))
+
+    assert "web-1: 1 package no longer needed\n  tor will stay installed; sudo apt-get autoremove" in page
+
+
 def test_nothing_to_change_is_one_line(machine):
     page = page_of({"web-1": steps_of(machine, bundle_with("one\n", "small\n"))}, 80, is_plain=True)
 

@@ -76,8 +76,11 @@ def test_thresholds_follow_the_plan():
     for size in Tier:
         plan = plan_of(size=size)
         alerts = alerts_of(plan)
-        most = plan.postgres.max_connections.value
+        most = plan.postgres.app_connections.value
         assert alerts["PostgresConnectionsHigh"].threshold.value == most * 80 // 100
+        assert alerts["PostgresConnectionsNearlyGone"].threshold.value < most, (
+            "the app is stopped before max_connections"
+        )
         assert alerts["RedisMemoryNearlyGone"].threshold.value == plan.redis.queue.maxmemory.value * 2**20 * 90 // 100
         for node in plan.nodes:
             if node.web and "PumaBusy" in alerts:
@@ -115,6 +118,8 @@ def test_probes_ask_by_public_names():
         "api": "https://social.example/api/v2/instance",
         "streaming": "https://social.example/api/v1/streaming/health",
         "media": "files.social.example:443",
+        "certificate": "social.example:443",
+        "store": "https://au-mel-1.linodeobjects.com/",
     }
     hidden = plan_of(size="small", mastodon={"limited_federation": True})
     assert "api" not in {probe.name for probe in hidden.monitoring.probes}

@@ -10,7 +10,8 @@ from tests.unit.plan.specs import LAW, plans
 
 LEAST_WORK_MEM_KIB = 4 * 1024
 APP_ROLES = {Role.WEB, Role.STREAMING, Role.SIDEKIQ}
-DIRECT_TASKS = 6 + 5 + 3 + 2 + 3
+OTHERS = 5 + 3 + 2 + 3
+DIRECT_TASKS = 6 + OTHERS
 """tootctl, migrations and a console, exporter, backup, the superuser's reserve."""
 
 
@@ -93,6 +94,10 @@ def test_connections_fit_and_every_pool_is_named(case):
     # The last connections are the superuser's; everybody else must do with fewer.
     reserved = plan.postgres.superuser_reserved_connections.value
     assert any(pool.connections == reserved and "superuser" in pool.name for pool in budget.pools)
+    # The app's role reaches all its pools, and leaves migrations, exporter, backup and superuser theirs.
+    assert budget.app_connections.value == budget.max_connections.value - OTHERS
+    assert plan.postgres.app_connections == budget.app_connections
+    assert budget.server_connections.value - OTHERS <= budget.app_connections.value
 
 
 @LAW

@@ -37,6 +37,7 @@ def tuned(memory_kib, *, vcpus=4, workload="web", connections=100, database_gib=
         vcpus=vcpus,
         workload=workload,
         max_connections=decided(connections),
+        app_connections=decided(connections - 13),
         database_gib=database_gib,
         volume_gib=volume_gib,
     )

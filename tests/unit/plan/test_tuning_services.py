@@ -6,12 +6,14 @@ import pytest
 
 from mastodon_infra.catalog.sources import JUDGEMENT
 from mastodon_infra.model.role import Role
-from mastodon_infra.model.services import PoolerPlace
+from mastodon_infra.model.services import PoolerPlace, StorageProvider
 from mastodon_infra.plan.decided import Decided
+from mastodon_infra.plan.tuning.containers import tune_uploads
 from mastodon_infra.plan.tuning.kernel import tune_kernel
 from mastodon_infra.plan.tuning.nginx import tune_nginx
 from mastodon_infra.plan.tuning.pgbouncer import pooler_place, tune_pgbouncer
 from mastodon_infra.plan.tuning.redis import tune_redis
+from mastodon_infra.plan.tuning.sidekiq import STOP
 from mastodon_infra.plan.tuning.streaming import processes_needed, tune_streaming
 from mastodon_infra.plan.tuning.web import tune_web
 from tests.unit.plan.specs import plan_for
@@ -143,6 +145,12 @@ def test_redis_loses_no_job_and_may_forget_the_cache():
     assert cache.budget_mib == cache.maxmemory.value
 
 
+def test_the_queue_store_outlasts_every_sidekiq_and_then_has_time_to_write():
+    redis = tune_redis(demand_mib=Decided(300, "given by the test", JUDGEMENT), users=1_000)
+    assert redis.linger.most_seconds.value >= STOP.unit_seconds.value
+    assert redis.queue.stop_seconds.value - redis.linger.most_seconds.value == redis.cache.stop_seconds.value
+
+
 # --- Streaming ------------------------------------------------------------------------------------------------------
 
 STREAMING = [
@@ -254,3 +262,11 @@ def test_the_kernel_is_told_what_the_roles_need(row):
     assert found.get("vm.overcommit_memory") == overcommit, why
     assert tuning.swap_mib.value == swap, why
     assert found["net.core.somaxconn"] == 65535
+
+
+@pytest.mark.parametrize("provider", list(StorageProvider), ids=str)
+def test_a_store_that_is_away_holds_no_thread_of_puma_for_long(provider):
+    uploads = tune_uploads(provider)
+    tries = 1 + uploads.retry_limit.value
+    assert tries * uploads.open_timeout_seconds.value < 10, "people wait so long before they press the button again"
+    assert tries * uploads.read_timeout_seconds.value < 60

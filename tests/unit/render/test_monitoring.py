@@ -1,5 +1,6 @@
 """What the watching node gets: every target, every rule, and a way to people, whatever ways there are."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mastodon_infra.model.instance import InstanceSpec
+from mastodon_infra.plan.alerts_machines import BUNDLE_DIFFERS
 from mastodon_infra.plan.instance import plan_instance
 from mastodon_infra.render.bundle import bundle
 from mastodon_infra.render.wiring import Wiring
@@ -71,6 +73,40 @@ def test_every_alert_of_the_plan_is_a_rule_as_it_stands_there():
         }
 
 
+def differing(size: str) -> tuple[Any, re.Pattern[str]]:
+    """The plan, and what the digests of machines with their bundles look like."""
+    plan, node_bundle = watcher(size=size)
+    (rule,) = read(node_bundle, "/etc/prometheus/rules/bundles.yml")["groups"][0]["rules"]
+    found = re.fullmatch(r'mastodon_infra_bundle_info\{node!="(.*)",digest!~"(.*)"\}', rule["expr"])
+    assert found
+    assert (rule["record"], found[1]) == (BUNDLE_DIFFERS, plan.monitoring.node)
+    return plan, re.compile(found[2])
+
+
+@pytest.mark.parametrize("size", ["medium", "xlarge"])
+def test_a_machine_is_told_of_unless_it_holds_its_bundle(size):
+    plan, is_right = differing(size)
+    wiring = Wiring.placeholder(plan)
+    for node in plan.nodes:
+        held = bundle(plan, node, wiring).digest
+        assert bool(is_right.fullmatch(held)) == (node.name != plan.monitoring.node)
+        assert not is_right.fullmatch(f"0{held}")
+
+
+def test_other_secrets_make_other_digests():
+    plan, node_bundle = watcher()
+    other = bundle(plan, plan.node(plan.monitoring.node), replace(Wiring.placeholder(plan), redis_password="another"))
+    path = "/etc/prometheus/rules/bundles.yml"
+    assert other.file(path).content != node_bundle.file(path).content
+
+
+def test_one_machine_has_no_others_to_compare():
+    _, node_bundle = watcher(size="solo")
+    text = "".join(file.content for file in node_bundle.files)
+    assert "bundles.yml" not in text
+    assert BUNDLE_DIFFERS not in text
+
+
 def test_without_any_way_out_the_settings_are_still_whole():
     _, node_bundle = watcher()
     assert receiver(node_bundle, "people") == {"name": "people"}
@@ -108,7 +144,9 @@ def test_how_long_numbers_are_kept_is_bounded_by_time_and_by_disk():
     assert f"--storage.tsdb.retention.size={plan.monitoring.retention_mib.value}MB" in words
 
 
-def test_a_name_with_quotes_changes_nothing_but_itself():
+def test_a_name_with_quotes_changes_nothing_but_itself(monkeypatch):
+    # The app's settings would refuse such a name, and with them the digests of the other machines.
+    monkeypatch.setattr("mastodon_infra.render.bundle._digests_of_others", lambda _: ())
     plan, _ = watcher(mail=RELAY)
     odd = replace(Wiring.placeholder(plan), smtp_username='a"b: {{ c }}\\')
     node_bundle = bundle(plan, plan.node(plan.monitoring.node), odd)

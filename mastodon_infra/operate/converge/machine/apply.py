@@ -69,6 +69,7 @@ def _put(at: _Place, job: Job) -> None:
     for file in job["files"]:
         at.write(file["path"], file["content"].encode(errors="surrogateescape"))
     _add_packages(at, job["packages"])
+    _mark_packages(job)
     for user in job["users"]:
         _add_user(user["name"], user["groups"])
     for name in job["retired"]:
@@ -210,6 +211,13 @@ def _add_packages(at: _Place, packages: list[str]) -> None:
         )
     finally:
         stop.unlink(missing_ok=True)
+
+
+def _mark_packages(job: Job) -> None:
+    """Tell apt which packages are asked for by name, and which no more. To remove those is an administrator's doing."""
+    for word, packages in (("manual", job["named"]), ("auto", job["unneeded"])):
+        if packages:
+            _run("apt-mark", word, *packages)
 
 
 def _add_user(name: str, groups: list[str]) -> None:

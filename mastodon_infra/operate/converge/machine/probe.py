@@ -13,8 +13,6 @@ import os
 import pwd
 import stat
 import subprocess
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +36,7 @@ def look(asked: dict[str, Any], root: str = "/") -> dict[str, Any]:
     record = _text(top / STATE / "applied")
     recorded = [line.split("  ", 1)[1] for line in record.splitlines() if line.startswith("sum ")]
     people = [path.removeprefix(PEOPLE) for path in recorded if path.startswith(PEOPLE)]
-    units = _units([*asked["units"], *_recorded_units(record), UNIT, UNDO_TIMER])
+    units = _units([*asked["units"], *_recorded("unit", record), UNIT, UNDO_TIMER])
     workers = [units.pop(name, {}).get("ActiveState") for name in (UNIT, UNDO_TIMER)]
     files = {path: _file(top, path) for path in {*asked["files"], *recorded}}
     return {
@@ -49,7 +47,7 @@ def look(asked: dict[str, Any], root: str = "/") -> dict[str, Any]:
         "files": files,
         "texts": dict(_texts(top, files, asked["files"])),
         "directories": {path: _access(top / path.lstrip("/")) for path in asked["directories"]},
-        "packages": _packages(asked["packages"]),
+        "packages": _packages([*asked["packages"], *_recorded("package", record)]),
         "users": {name: _groups(name) for name in {*asked["users"], *people}},
         "units": units,
         "health": _health(asked["health"]),
@@ -121,8 +119,9 @@ def _packages(wanted: list[str]) -> list[str]:
     return [name for name in wanted if name in there]
 
 
-def _recorded_units(record: str) -> list[str]:
-    return [line.split()[2] for line in record.splitlines() if line.startswith("unit ")]
+def _recorded(word: str, record: str) -> list[str]:
+    """The names on those lines of the record that begin with the word."""
+    return [line.split()[-1] for line in record.splitlines() if line.startswith(f"{word} ")]
 
 
 def _units(names: list[str]) -> dict[str, dict[str, str]]:
@@ -136,6 +135,9 @@ def _health(address: str) -> str:
     """Nothing where it is well or nobody asked; else what is wrong."""
     if not address:
         return ""
+    import urllib.error  # noqa: PLC0415  # a third of the time that looking takes, and seldom needed
+    import urllib.request  # noqa: PLC0415
+
     request = urllib.request.Request(address, headers={"X-Forwarded-Proto": "https"})  # noqa: S310  # the plan's own
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS):  # noqa: S310  # as above

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from mastodon_infra.operate.api import Api
+from mastodon_infra.operate.converge import balancer
 from mastodon_infra.operate.converge.balancer import Balancers
 from mastodon_infra.operate.converge.decide import ConvergeError
 from tests.unit.operate.servers import TOKEN, serving
@@ -19,11 +20,19 @@ ROWS = {
 
 def drain(answer):
     """Drain web-1 at a server that answers so."""
+    _change(answer, lambda balancers: balancers.drain("web-1"))
 
+
+def accept(answer):
+    """Put web-1 back at a server that answers so."""
+    _change(answer, lambda balancers: balancers.accept("web-1"))
+
+
+def _change(answer, change):
     async def whole(url):
         balancers = Balancers(Api(f"{url}/v4", TOKEN), ("ours",))
         await balancers.read()
-        await balancers.drain("web-1")
+        await change(balancers)
 
     with serving(answer) as url:
         asyncio.run(whole(url))
@@ -42,6 +51,48 @@ def test_a_node_is_drained_with_the_token_and_nothing_but_its_mode_is_changed():
     drain(answer)
 
     assert changes == [("/v4/nodebalancers/7/configs/1/nodes/11", {"mode": "drain"})]
+
+
+@pytest.mark.parametrize("says", [["UP"], ["DOWN", "DOWN", "UP"], ["unknown", "UP"]])
+def test_a_node_that_is_back_counts_once_the_balancer_sees_it(says, monkeypatch):
+    monkeypatch.setattr(balancer, "PAUSE_SECONDS", 0)
+    left = list(says)
+
+    def answer(request):
+        path = request.path.partition("?")[0]
+        row = {"status": left.pop(0)} if request.method == "GET" and path not in ROWS else {"data": ROWS.get(path)}
+        return 200, {}, json.dumps(row).encode()
+
+    accept(answer)
+
+    assert left == []
+
+
+def test_where_the_balancer_does_not_tell_two_of_its_checks_are_waited_for(monkeypatch):
+    monkeypatch.setattr(balancer, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(balancer, "UNTOLD_SECONDS", 0.2)
+    asked = []
+
+    def answer(request):
+        path = request.path.partition("?")[0]
+        asked.append(path)
+        return 200, {}, json.dumps({"data": ROWS[path]} if path in ROWS else {"status": "unknown"}).encode()
+
+    accept(answer)
+
+    own = "/v4/nodebalancers/7/configs/1/nodes/11"
+    assert asked.count(own) > 2, "changed once, and asked more than once"
+
+
+def test_a_node_that_the_balancer_never_sees_ends_it(monkeypatch):
+    monkeypatch.setattr(balancer, "CHECK_SECONDS", 0)
+
+    def answer(request):
+        path = request.path.partition("?")[0]
+        return 200, {}, json.dumps({"data": ROWS[path]} if path in ROWS else {"status": "DOWN"}).encode()
+
+    with pytest.raises(ConvergeError, match="own checks say that it is down"):
+        accept(answer)
 
 
 @pytest.mark.parametrize("refused", ["GET", "PUT"])

@@ -154,6 +154,45 @@ def test_a_reboot_does_what_waited(machine):
     assert machine.look(new).installed == new.digest
 
 
+def kernel(*lines):
+    text = "".join(f"{line}\n" for line in ("# words = no setting", *lines))
+    return a_bundle(
+        a_file("/etc/sysctl.d/60.conf", text, need="restart systemd-sysctl.service"),
+        a_file(NGINX, text, need="reload nginx.service"),
+        units=("nginx.service", "systemd-sysctl.service"),
+    )
+
+
+def test_a_kernel_setting_that_is_no_longer_made_stays_until_a_reboot_and_keeps_nothing_else_waiting(machine):
+    machine.boot(kernel("net.core.somaxconn = 1024", "vm.swappiness = 10"))
+
+    new = kernel("vm.swappiness=10")
+    steps = machine.converge(new, allow_restart=False)
+
+    assert steps.waiting == (Act(Verb.REBOOT, "", ("/etc/sysctl.d/60.conf",)),)
+    assert [act.unit for act in steps.acts] == ["nginx.service", "systemd-sysctl.service"]
+    assert machine.decide(new, allow_restart=False).waiting == steps.waiting
+    assert [act.verb for act in machine.decide(new).acts] == [Verb.REBOOT]
+
+
+def test_a_reboot_does_not_keep_a_unit_that_is_gone(machine):
+    gone = a_file("/etc/systemd/system/mastodon-gone.service", "[Service]\n")
+    old = kernel("net.core.somaxconn = 1024")
+    machine.boot(a_bundle(*old.files, gone, units=(*(unit.name for unit in old.units), "mastodon-gone.service")))
+
+    steps = machine.converge(kernel())
+
+    assert [act.verb for act in steps.acts] == [Verb.REBOOT]
+    assert steps.stopped == ("mastodon-gone.service",)
+    assert "systemctl disable --now --quiet mastodon-gone.service" in machine.said
+
+
+def test_another_value_of_a_kernel_setting_needs_no_reboot(machine):
+    machine.boot(kernel("vm.swappiness = 10"))
+
+    assert machine.decide(kernel("vm.swappiness = 20", "net.core.somaxconn = 1"), allow_restart=False).waiting == ()
+
+
 def test_a_database_that_would_leave_the_machine_is_refused_without_leave(machine):
     machine.boot(postgres("one\n"))
 
@@ -188,7 +227,20 @@ def test_missing_packages_are_added_and_none_is_taken_away(machine):
     steps = machine.converge(new)
 
     assert steps.difference.packages.added == ("tor",)
+    assert steps.difference.packages.removed == ()
     assert machine.packages == {"nginx", "tor", "theirs"}
+
+
+def test_a_package_that_left_the_bundle_stays_and_is_told_once(machine):
+    machine.boot(a_bundle(*OLD.files[-1:], units=("nginx.service",), packages=("nginx", "tor")))
+    new = a_bundle(*OLD.files[-1:], units=("nginx.service",), packages=("nginx",))
+
+    steps = machine.converge(new)
+
+    assert steps.difference.packages.removed == ("tor",)
+    assert machine.packages == {"nginx", "tor"}
+    assert [said for said in machine.said if "apt" in said] == ["apt-mark manual nginx", "apt-mark auto tor"]
+    assert not machine.decide(new)
 
 
 def test_settings_that_let_people_in_are_told_apart(machine):

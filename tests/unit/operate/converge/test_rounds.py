@@ -42,6 +42,9 @@ class Machines:
                 raise ReachError("port 22 refuses the keys of alice", where=node)
             if words[1] == "stop":
                 machine.undo = None
+            if words[1] == "reload":
+                self.told.append(f"{node} sends visitors away")
+                return Outcome(0, "", "")
             return Outcome(0 if words[1] == "stop" or machine.undo else 3, "", "")
         return Outcome(0, "", "")
 
@@ -57,12 +60,12 @@ class Machines:
 
 
 class FakeBalancers(Balancers):
-    def __init__(self, told):
+    def __init__(self, told, *, drained=()):
         super().__init__(Api(""), ())
-        self.told = told
+        self.told, self.out = told, drained
 
     def drained(self):
-        return frozenset({"web-2"})
+        return frozenset(self.out)
 
     async def drain(self, node):
         self.told.append(f"drain {node}")
@@ -117,10 +120,17 @@ def test_a_web_node_is_drained_changed_and_put_back_before_the_next_one(large, m
     converge(machines, large, changed(machines), FakeBalancers(machines.told))
 
     at = machines.told.index("drain web-1")
-    assert machines.told[at : at + 6] == [
-        *("drain web-1", "web-1", "accept web-1"),
-        *("drain web-2", "web-2", "accept web-2"),
+    assert machines.told[at : at + 8] == [
+        *("drain web-1", "web-1 sends visitors away", "web-1", "accept web-1"),
+        *("drain web-2", "web-2 sends visitors away", "web-2", "accept web-2"),
     ]
+
+
+def test_a_web_node_that_an_earlier_run_left_out_goes_first(large, machines):
+    """Else the one that still serves would be drained while the other one is out."""
+    converge(machines, large, changed(machines), FakeBalancers(machines.told, drained={"web-2"}))
+
+    assert machines.told.index("accept web-2") < machines.told.index("drain web-1")
 
 
 def test_a_web_node_that_only_reloads_is_not_drained(large, machines):
@@ -137,7 +147,7 @@ def test_the_first_that_is_not_well_ends_it_and_stays_out_of_the_balancer(large,
     with pytest.raises(ConvergeError, match="answers 500"):
         converge(machines, large, changed(machines), FakeBalancers(machines.told))
 
-    assert machines.told[-2:] == ["drain web-1", "web-1"]
+    assert machines.told[-3:] == ["drain web-1", "web-1 sends visitors away", "web-1"]
 
 
 def test_a_second_run_changes_nothing(large, machines):
@@ -153,7 +163,7 @@ def test_a_node_that_an_earlier_run_left_out_is_put_back(large, machines):
     async def whole():
         carrier = carrier_of(machines)
         steps = await rounds.decide_all(carrier, {name: bundle_of(name, "one\n") for name in machines.of})
-        await rounds.put_back(carrier, FakeBalancers(machines.told), steps, lambda *_: None)
+        await rounds.put_back(carrier, FakeBalancers(machines.told, drained={"web-2"}), steps, lambda *_: None)
 
     asyncio.run(whole())
 

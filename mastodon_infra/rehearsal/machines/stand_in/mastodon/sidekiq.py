@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 from mastodon_infra.rehearsal.machines.stand_in.mastodon import rules, schema
@@ -61,7 +62,9 @@ class Process:
         self.threads, self.queues, self.give_back_seconds = threads, queues, give_back_seconds
         self.identity = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
         self.at_work: dict[int, tuple[str, str]] = {}
-        self.processed = self.failed = self.dead = 0
+        # The exporter knows a queue from its first job on.
+        self.processed: Counter[str] = Counter()
+        self.failed = self.dead = 0
         self._started_at = time.time()
         self._is_quiet, self._is_over = threading.Event(), threading.Event()
         self._redis = Store("SIDEKIQ_")
@@ -141,7 +144,7 @@ class Process:
         except Exception as error:
             self._fail(redis, payload, error)
         finally:
-            self.processed += 1
+            self.processed[key.partition(":")[2]] += 1
             self.at_work.pop(which, None)
         redis("INCR", "stat:processed")
         redis("RPUSH", WORKED, key)
@@ -199,7 +202,6 @@ class Process:
         said = {
             "sidekiq_process_busy": len(self.at_work),
             "sidekiq_process_concurrency": self.threads,
-            "sidekiq_jobs_total": self.processed,
             "sidekiq_failed_jobs_total": self.failed,
             "sidekiq_dead_jobs_total": self.dead,
             "sidekiq_stats_processed": int(ask("GET", "stat:processed") or 0),
@@ -211,6 +213,8 @@ class Process:
             "sidekiq_stats_workers_size": len(self.at_work),
             "sidekiq_stats_processes_size": ask("SCARD", "processes"),
         }
+        for name, count in self.processed.copy().items():
+            said[f'sidekiq_jobs_total{{queue="{name}"}}'] = count
         for name, size in sizes.items():
             said[f'sidekiq_queue_backlog{{queue="{name}"}}'] = size
             oldest = ask("LINDEX", f"queue:{name}", -1)

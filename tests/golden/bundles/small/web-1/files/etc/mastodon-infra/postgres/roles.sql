@@ -9,8 +9,8 @@ SELECT format('CREATE ROLE %I LOGIN', name)
 FROM unnest(ARRAY['mastodon', 'mastodon_admin', 'mastodon_exporter', 'mastodon_backup']) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 
--- The app owns its tables. Its statements end after a while.
-ALTER ROLE mastodon NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '<<postgres_app_password>>';
+-- The app owns its tables. Its statements end after a while, and however many connections it opens, others find one.
+ALTER ROLE mastodon NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT 87 PASSWORD '<<postgres_app_password>>';
 ALTER ROLE mastodon SET statement_timeout = '600s';
 
 -- Migrations log in as themselves and act as the app, so that what they make belongs to it. Nothing cuts them off.
