@@ -66,12 +66,14 @@ def _replaced(file, now, before):
     return now in text
 
 
-# Everything that either door writes, and all of /etc that is not a machine's own or a program's notes.
+# Everything that either door writes, and all of /etc that is not a machine's own or a program's notes. Numbers of
+# system users follow the order in which their packages came; who there is, is asked below.
 TREE = r"""
 cd /
 {
     find etc usr/local usr/share/mastodon-infra -xdev \( -type f -o -type l \) \
-        ! -path 'etc/machine-id' ! -path 'etc/*-' ! -path 'etc/.pwd.lock' ! -path 'etc/shadow' \
+        ! -path 'etc/machine-id' ! -path 'etc/*-' ! -path 'etc/.pwd.lock' \
+        ! -path 'etc/*shadow' ! -path etc/passwd ! -path etc/group \
         ! -path 'etc/ssl/certs/*' ! -path 'etc/ssl/private/*' ! -path 'etc/ld.so.cache' \
         ! -path 'etc/resolv.conf' ! -path 'etc/cloud/*' ! -path 'etc/apt/sources.list.d/*' \
         ! -path 'etc/ssh/ssh_host_*' ! -path 'etc/letsencrypt/*' ! -path 'etc/systemd/network/10-cloud-init*'
@@ -134,10 +136,9 @@ done
 findmnt --noheadings --output=TARGET,FSTYPE,OPTIONS --types ext4 | part mounts
 """
 TOLD_BY_REDIS = "redis_version|config_file|tcp_port|maxmemory|maxmemory_policy|maxclients|aof_enabled|io_threads_active"
-# LANG comes from a file that cloud-init writes when the first boot has begun: only a second boot reads it.
 ITS_OWN = (
     "INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|MEMORY_PRESSURE_[A-Z]*|HOSTNAME|NOTIFY_SOCKET|MAINPID"
-    "|LISTEN_[A-Z]*|PG_GRANDPARENT_PID|LANG"
+    "|LISTEN_[A-Z]*|PG_GRANDPARENT_PID"
 )
 SHOWN = (
     *("Id", "Type", "LoadState", "ActiveState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload"),
