@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import pytest
@@ -115,15 +115,17 @@ def harmless(field: str) -> tuple[list[Any], dict[tuple[str, str], BundleFile]]:
 
 def bones(plan: InstancePlan, text: str, benign: str = "") -> tuple[list[Any], dict[tuple[str, str], BundleFile]]:
     """The structure of everything that all machines get. Names that hold the text are read with the benign one."""
+    # A volume's device is called by its label, in systemd's words for a path, and the label by the domain.
+    names = {volume.label.replace("-", r"\x2d"): volume.name for volume in plan.volumes} | {text: benign}
     found: list[Any] = []
     files: dict[tuple[str, str], BundleFile] = {}
     for node in plan.nodes:
         wiring = Wiring.placeholder(plan)
         made = bundle(plan, node, wiring)
         data = user_data(plan, node, wiring, ceiling=10**6)
-        found.append(_renamed(_bones(made), text, benign))
-        found.append(_renamed(list(keys(parsed(data.text))), text, benign))
-        files |= {(_renamed(node.name, text, benign), _renamed(file.path, text, benign)): file for file in made.files}
+        found.append(_renamed(_bones(made), names))
+        found.append(_renamed(list(keys(parsed(data.text))), names))
+        files |= {(_renamed(node.name, names), _renamed(file.path, names)): file for file in made.files}
     return found, files
 
 
@@ -132,11 +134,11 @@ def _bones(made: NodeBundle) -> list[Any]:
     return [made.packages, units, [user.name for user in made.users], [(f.path, structure(f)) for f in made.files]]
 
 
-def _renamed(value: Any, text: str, benign: str) -> Any:
+def _renamed(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, str):
-        return value.replace(text, benign) if text else value
+        return reduce(lambda known, name: known.replace(name, names[name]) if name else known, names, value)
     if isinstance(value, list | tuple):
-        return [_renamed(one, text, benign) for one in value]
+        return [_renamed(one, names) for one in value]
     return value
 
 
