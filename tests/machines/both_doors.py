@@ -99,6 +99,8 @@ for unit in "$@"; do
     [ "${pid:-0}" != 0 ] || continue
     if [ "$(cat "/proc/$pid/comm")" = conmon ]; then pid=$(pgrep --parent "$pid" | head -n 1); fi
     tr '\0' ' ' < "/proc/$pid/cmdline" | sed 's/$/\n/' | part "$unit runs"
+    # Nginx writes its title over the place of its environment.
+    [ "$unit" != nginx.service ] || continue
     tr '\0' '\n' < "/proc/$pid/environ" | sort | grep -Ev "^($ITS_OWN)=" | sha256sum | part "$unit has the environment"
 done
 podman ps --format '{{.Names}} {{.Image}} {{.Command}} {{.Networks}}' | sort | part containers

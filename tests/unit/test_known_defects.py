@@ -1,7 +1,9 @@
 """Defects that other ways of hosting Mastodon were seen to have, one in a line, and what shows that they are not here.
 
-What shows itself only on running machines (a second run keeps the rows, a drain finishes its jobs, a reboot keeps the
-firewall) is tested there, and not in this table.
+What shows itself only when it runs is tested there, and not in this table: a second run keeps the rows
+(tests/parsers/test_first_start.py, tests/machines/test_orders.py), a drain finishes its jobs
+(tests/parsers/test_drain.py, tests/machines/bad_days), headers come with the answer
+(tests/parsers/test_front.py), a reboot keeps the firewall (tests/machines/test_split.py, by verify).
 """
 
 from __future__ import annotations

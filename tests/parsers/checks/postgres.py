@@ -61,7 +61,7 @@ def settings(tree: Tree, files: Files) -> None:
                 f"{name}: PostgreSQL says {said[name]} {units[name]}, the plan {decided.value} {decided.unit}"
             )
     known = {name for name, value in planned.items() if isinstance(value, Decided)}
-    unsaid = known - {ELSEWHERE.get(name, name) for name in written} - OF_ROLES
+    unsaid = known - {ELSEWHERE.get(name, name) for name in written} - OF_NO_FILE
     if unsaid:
         raise Refused(f"the plan decides {', '.join(sorted(unsaid))}, and no file says so")
 
@@ -69,8 +69,8 @@ def settings(tree: Tree, files: Files) -> None:
 COULD_NOT = "setting could not be applied"
 """What the server says of a setting that the command line overrides."""
 
-OF_ROLES = {"memory_share"}
-"""A decision that is no setting of the server but an input."""
+OF_NO_FILE = {"memory_share", "app_connections"}
+"""Decisions that are no setting of the server: an input, and what a role is given (``roles`` looks at it)."""
 
 
 def _same(said: str, unit: str, decided: Decided[Any]) -> bool:
@@ -118,6 +118,9 @@ def roles(tree: Tree, files: Files) -> None:
             for mode, expected in (("verify-full", True), ("disable", False)):
                 if bool(_login(tree, role, mode)) != expected:
                     raise Refused(f"{role} with sslmode={mode}: {_login(tree, role, mode).said}")
+        most = _query(tree, "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'mastodon'").strip()
+        if most != str(tree.plan.postgres.app_connections.value):
+            raise Refused(f"mastodon may open {most} connections")
 
 
 def tables(tree: Tree, files: Files) -> None:
