@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from mastodon_infra.cli.layout import Page, counted, listed
-from mastodon_infra.cli.preview import short_type
+from mastodon_infra.cli.layout import Page, counted, listed, short_type
 from mastodon_infra.units import usd
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from mastodon_infra.cli import console
-from mastodon_infra.cli.layout import listed
-from mastodon_infra.cli.preview import short_type
+from mastodon_infra.cli.layout import listed, short_type
 from mastodon_infra.errors import Problem, SpecError, ToolError
 
 if TYPE_CHECKING:

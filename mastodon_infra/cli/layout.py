@@ -127,3 +127,9 @@ def trimmed(amount: Decimal | int, *, is_grouped: bool = True) -> str:
     whole = number == number.to_integral_value()
     text = f"{int(number):,}" if whole else f"{number.normalize():,f}"
     return text if is_grouped and abs(number) >= GROUPED_FROM else text.replace(",", "")
+
+
+def short_type(token: str) -> str:
+    """A type token as people say it: ``linode:index/instance:Instance`` is ``linode Instance``."""
+    package, _, rest = token.partition(":")
+    return f"{package} {rest.rpartition(':')[2]}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mastodon_infra.cli import console
-from mastodon_infra.cli.layout import Page, counted
+from mastodon_infra.cli.layout import Page, counted, short_type
 from mastodon_infra.cli.stacks import JsonOption, MauOption, StackArgument, StacksDirOption
 from mastodon_infra.errors import Problem, SpecError, ToolError
 
@@ -118,12 +118,6 @@ def _by_type(records: Sequence[ResourceRecord]) -> dict[str, list[str]]:
     for record in records:
         found.setdefault(short_type(record.type), []).append(record.name)
     return dict(sorted(found.items()))
-
-
-def short_type(token: str) -> str:
-    """A type token as people say it: ``linode:index/instance:Instance`` is ``linode Instance``."""
-    package, _, rest = token.partition(":")
-    return f"{package} {rest.rpartition(':')[2]}"
 
 
 def preview_data(plan: InstancePlan, records: Sequence[ResourceRecord]) -> dict[str, Any]:

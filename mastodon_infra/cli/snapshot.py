@@ -201,7 +201,7 @@ def _price(data: Mapping[str, Any]) -> Decimal | None:
 
 def resource_changes(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> tuple[ResourceChange, ...]:
     """What differs between two recordings of the program; whether a change replaces, only an engine can say."""
-    from mastodon_infra.cli.preview import short_type
+    from mastodon_infra.cli.layout import short_type
     from mastodon_infra.report.pull_request import Operation, ResourceChange
 
     before, after = _by_name(old), _by_name(new)
@@ -240,7 +240,8 @@ def engine_changes(digest: Mapping[str, Any]) -> tuple[ResourceChange, ...]:
 
 
 def _engine_changes(steps: Sequence[Mapping[str, Any]]) -> Iterator[ResourceChange]:
-    from mastodon_infra.cli.preview import PROVIDERS, short_type
+    from mastodon_infra.cli.layout import short_type
+    from mastodon_infra.cli.preview import PROVIDERS
     from mastodon_infra.report.pull_request import Operation, ResourceChange
 
     operations = {one.value: one for one in Operation}

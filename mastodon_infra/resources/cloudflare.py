@@ -6,8 +6,8 @@ import pulumi
 import pulumi_cloudflare as cloudflare
 
 from mastodon_infra.plan.network_types import DnsPlan, DnsRecord
-from mastodon_infra.resources.edge import CaaValue, Targets
 from mastodon_infra.resources.keys import KeyPair, certificate_request, ecdsa_key
+from mastodon_infra.resources.records import CaaValue, Targets
 
 ORIGIN_CERTIFICATE_DAYS = 5475
 

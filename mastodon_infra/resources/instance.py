@@ -11,12 +11,13 @@ from mastodon_infra.plan.network_types import TlsMode
 from mastodon_infra.plan.types import InstancePlan
 from mastodon_infra.render.wiring import POSTGRES_CERTIFICATE, Wiring
 from mastodon_infra.resources.clouds import Credentials
-from mastodon_infra.resources.edge import Names, Targets
+from mastodon_infra.resources.edge import Names
 from mastodon_infra.resources.front import Front
 from mastodon_infra.resources.keys import Authority, HostKeys, KeyPair, PullAuthority, SiteKey
 from mastodon_infra.resources.media import MediaBucket, PrivateBucket
 from mastodon_infra.resources.network import Firewalls, Network
 from mastodon_infra.resources.nodes import Attachment, FirstBoot, Machines, PublicAddress, Volumes
+from mastodon_infra.resources.records import Targets
 from mastodon_infra.resources.secrets import GivenSecrets, Secrets
 from mastodon_infra.resources.sites import Sites
 from mastodon_infra.resources.wires import Certificates, Login, wired

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import pulumi
 
+from mastodon_infra.model.services import StorageProvider
 from mastodon_infra.plan.types import BackupPlan, MediaPlan
 from mastodon_infra.render.payload import Payload
 from mastodon_infra.resources.clouds import Credentials
-from mastodon_infra.resources.stores import Identity, Store, account_for
+from mastodon_infra.resources.stores import Account, Identity, Store
 
 
 class MediaBucket(pulumi.ComponentResource):
@@ -34,7 +35,7 @@ class MediaBucket(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mastodon:media:MediaBucket", name, None, opts)
         store = Store(media.provider, media.region, media.endpoint, media.bucket, media.is_protected)
-        account = account_for(self, "media-store", store=store, credentials=credentials)
+        account = _account_for(self, "media-store", store=store, credentials=credentials)
         account.media_bucket("media")
         self.writer = account.media_writer("media-writer")
         self.register_outputs({})
@@ -70,9 +71,21 @@ class PrivateBucket(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mastodon:media:PrivateBucket", name, None, opts)
         store = Store(backups.provider, backups.region, backups.endpoint, backups.bucket, is_protected)
-        account = account_for(self, "backup-store", store=store, credentials=credentials)
+        account = _account_for(self, "backup-store", store=store, credentials=credentials)
         account.private_bucket("backup")
         self.writer = account.backup_writer("backup-writer")
         self.reader = account.payload_reader("payload-reader") if payloads else None
         self.uploads = {node: account.upload(f"payload-{node}", payload) for node, payload in payloads.items()}
         self.register_outputs({})
+
+
+def _account_for(parent: pulumi.Resource, name: str, *, store: Store, credentials: Credentials) -> Account:
+    """The vendor's account for a bucket; ``name`` is the logical name of the provider where one is made."""
+    if store.provider is StorageProvider.LINODE:
+        from mastodon_infra.resources.linode_store import LinodeAccount  # noqa: PLC0415  # like its sibling below
+
+        return LinodeAccount(parent, store)
+    # Imported only where it is used: the package is large, and most instances keep their media at Linode.
+    from mastodon_infra.resources.s3 import S3Account  # noqa: PLC0415
+
+    return S3Account(parent, name, store=store, credentials=credentials)

@@ -9,7 +9,6 @@ import pulumi
 
 from mastodon_infra.model.services import StorageProvider
 from mastodon_infra.render.payload import Payload
-from mastodon_infra.resources.clouds import Credentials
 
 ABORT_MULTIPART_DAYS = 7
 """Uploads that were begun and never finished are paid for until they are thrown away."""
@@ -64,15 +63,3 @@ class Account(Protocol):
 
     def upload(self, name: str, payload: Payload) -> pulumi.Resource:
         """Put a payload into the bucket."""
-
-
-def account_for(parent: pulumi.Resource, name: str, *, store: Store, credentials: Credentials) -> Account:
-    """The vendor's account for a bucket; ``name`` is the logical name of the provider where one is made."""
-    if store.provider is StorageProvider.LINODE:
-        from mastodon_infra.resources.linode_store import LinodeAccount  # noqa: PLC0415  # like its sibling below
-
-        return LinodeAccount(parent, store)
-    # Imported only where it is used: the package is large, and most instances keep their media at Linode.
-    from mastodon_infra.resources.s3 import S3Account  # noqa: PLC0415
-
-    return S3Account(parent, name, store=store, credentials=credentials)

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from mastodon_infra.resources.edge import CaaValue, relative_to
+from mastodon_infra.resources.edge import relative_to
+from mastodon_infra.resources.records import CaaValue
 
 CLOUDFLARE, LINODE, MANUAL = "small-cloudflare-ses", "large-melbourne", "solo-aws-manual-dns"
 
