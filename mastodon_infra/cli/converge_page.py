@@ -56,7 +56,7 @@ def page_of(outlook: Outlook, width: int, *, is_plain: bool) -> Page:
                 page.text(f"- {act_words(act)}", hang=2)
     if outlook.ahead:
         page.heading("Order")
-        page.text(ahead_words(outlook.ahead))
+        page.text(f"{ahead_words(outlook.ahead)} With --allow-restart the data goes first.")
     same = len(outlook.steps) - len(changed)
     if not changed:
         page.heading(f"Nothing to change on {counted(same, 'machine')}.")
@@ -97,10 +97,10 @@ def _add_state(page: Page, one: Steps, *, is_drained: bool) -> None:
 def ahead_words(ahead: Ahead) -> str:
     """Who changes before the data that they ask, in a sentence."""
     keeps = "keeps its" if len(ahead.waiting) == 1 else "keep their"
-    changes = "changes" if len(ahead.changing) == 1 else "change"
+    do = "does" if len(ahead.changing) == 1 else "do"
     return (
-        f"{listed(ahead.changing)} {changes} now, while {listed(ahead.waiting)} {keeps} old settings until a run with "
-        "--allow-restart; with it, the data goes first."
+        f"{listed(ahead.waiting)} {keeps} old settings until a run with --allow-restart; {listed(ahead.changing)} {do} "
+        "not wait for that."
     )
 
 

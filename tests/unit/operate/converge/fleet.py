@@ -8,6 +8,7 @@ from mastodon_infra.operate.api import Api
 from mastodon_infra.operate.converge import carry, rounds
 from mastodon_infra.operate.converge.balancer import ACCEPT, DRAIN, Backend, Balancers
 from mastodon_infra.operate.converge.carry import Carrier
+from mastodon_infra.operate.converge.decide import Steps
 from mastodon_infra.operate.converge.front import Front
 from mastodon_infra.operate.converge.machine import probe
 from mastodon_infra.operate.reach import Outcome, ReachError
@@ -96,7 +97,7 @@ def carrier_of(machines, **more):
 
 def converge(machines, plan, bundles, balancers=None):
     """Once; what each machine needed that was brought to the end."""
-    ended = {}
+    ended: dict[str, Steps] = {}
 
     async def whole():
         carrier = carrier_of(machines)

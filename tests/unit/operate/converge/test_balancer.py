@@ -127,6 +127,7 @@ def test_balancers_are_told_by_port_and_by_node():
                 "/nodebalancers/7/configs/1/nodes": [
                     {"id": 11, "label": "web-1", "mode": "accept"},
                     {"id": 12, "label": "web-2", "mode": "drain"},
+                    {"id": 13, "label": "web-3", "mode": "accept", "status": "UP"},
                 ],
                 "/nodebalancers/7/configs/2/nodes": [{"id": 21, "label": "web-1", "mode": "accept"}],
             }
@@ -140,6 +141,10 @@ def test_balancers_are_told_by_port_and_by_node():
         await told.read()
         assert told.drained() == {"web-2"}
         await told.drain("web-1")
+        assert told.drained() == {"web-1", "web-2"}
+        assert told.has_others("web-1")
+        with pytest.raises(ConvergeError, match="web-1 is drained"):
+            told.require_another("web-3")
 
     asyncio.run(whole())
 

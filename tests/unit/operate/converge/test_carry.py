@@ -4,9 +4,8 @@ import asyncio
 
 import pytest
 
-from mastodon_infra.operate.converge import carry
 from mastodon_infra.operate.converge.decide import ConvergeError, UnwellError
-from mastodon_infra.operate.reach import ReachError
+from mastodon_infra.operate.reach import Outcome, ReachError
 from mastodon_infra.render.difference import Act, Verb
 from tests.unit.operate.converge.fleet import bundle_of, carrier_of, without_patience
 
@@ -64,7 +63,7 @@ def test_a_reboot_may_end_the_session_that_asked_for_it(machines, machine, monke
     async def run(_node, *words, **_):
         if words[0] == "systemctl":
             raise ReachError("the connection was lost")
-        return carry.Outcome(0, next(boots), "")
+        return Outcome(0, next(boots), "")
 
     monkeypatch.setattr(machines, "run", run)
     asyncio.run(carrier_of(machines)._reboot(WANTED))
