@@ -111,9 +111,7 @@ class Carrier:
         await self.wait_until_well(wanted, seconds=SETTLE_SECONDS)
         return steps
 
-    async def wait_until_well(
-        self, wanted: NodeBundle, *, seconds: float, what: str = NOT_YET
-    ) -> None:
+    async def wait_until_well(self, wanted: NodeBundle, *, seconds: float, what: str = NOT_YET) -> None:
         """Wait until everything runs, goes on running, and answers; raises UnwellError with what does not.
 
         One good look is not enough: a unit that crashes is started again, and looks well in between. Until the time is

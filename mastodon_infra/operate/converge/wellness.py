@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mastodon_infra.operate.converge.observed import Observed
+from mastodon_infra.operate.converge.observed import Observed, SeenUnit
 from mastodon_infra.render.bundle_types import NodeBundle
 from mastodon_infra.render.difference import started
 
@@ -17,15 +17,23 @@ Runs = Mapping[str, tuple[str, str]]
 def unwell(wanted: NodeBundle, seen: Observed) -> Iterator[str]:
     """What of the bundle does not run as it should, in words."""
     for name in started(wanted):
-        unit = seen.unit(name)
-        if unit.active == "failed":
-            yield f"{name} has failed"
-        elif unit.active in ON_THE_WAY or unit.has_job:
-            yield f"{name} is still {unit.active or 'starting'}"
-        elif unit.is_idle:
-            yield f"{name} does not run"
+        if said := _wrong(seen.unit(name)):
+            yield f"{name} {said}"
     if seen.health:
         yield seen.health
+
+
+def _wrong(unit: SeenUnit) -> str:
+    """What is wrong with a unit; empty where nothing is."""
+    if unit.active == "failed":
+        return "has failed"
+    if unit.type == "oneshot":
+        # A first backup takes hours: to be at work is no fault of what ends by itself, but to try it again is.
+        is_again = unit.active in ON_THE_WAY and unit.restarts not in {"", "0"}
+        return f"has failed {unit.restarts} times, and tries again" if is_again else ""
+    if unit.active in ON_THE_WAY or unit.has_job:
+        return f"is still {unit.active or 'starting'}"
+    return "does not run" if unit.is_idle else ""
 
 
 def runs(wanted: NodeBundle, seen: Observed) -> Runs:

@@ -1,10 +1,13 @@
 """One machine: when it counts as well, and what is waited for before it is worked at."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from mastodon_infra.operate.converge.decide import ConvergeError, UnwellError
+from mastodon_infra.operate.converge.observed import SeenUnit
+from mastodon_infra.operate.converge.wellness import unwell
 from mastodon_infra.operate.reach import Outcome, ReachError
 from mastodon_infra.render.difference import Act, Verb
 from tests.unit.operate.converge.fleet import bundle_of, carrier_of, without_patience
@@ -40,6 +43,25 @@ def test_what_does_not_run_is_not_well(machines, machine):
 
     with pytest.raises(UnwellError, match=r"nginx.service does not run"):
         waited(machines, seconds=0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        (SeenUnit("loaded", "activating"), "is still activating"),
+        (SeenUnit("loaded", "inactive", has_job=True), "is still inactive"),
+        (SeenUnit("loaded", "inactive", is_meant=False), ""),
+        (SeenUnit("loaded", "inactive", type="oneshot"), ""),
+        (SeenUnit("loaded", "activating", type="oneshot", has_job=True, restarts="0"), ""),
+        (SeenUnit("loaded", "activating", type="oneshot", restarts="3"), "has failed 3 times, and tries again"),
+        (SeenUnit("loaded", "failed", type="oneshot"), "has failed"),
+        (SeenUnit("not-found", "inactive"), ""),
+    ],
+)
+def test_units_are_well_as_their_kind_may_be(machine, unit, said):
+    seen = replace(machine.look(WANTED), units={"nginx.service": unit})
+
+    assert list(unwell(WANTED, seen)) == ([f"nginx.service {said}"] if said else [])
 
 
 def test_a_machine_that_is_not_reached_may_come_back(machines, machine):
