@@ -150,8 +150,12 @@ class Fleet:
             raise self._lost(node, error) from None
 
     async def connect(self, nodes: Iterable[str]) -> None:
-        """Open the connections to machines that will be worked on; raises ReachError that tells all that fail."""
+        """Open the connections to machines that will be worked on; raises ReachError that tells all that fail.
+
+        Where the jump node fails, it alone is told: nobody else is reached without it.
+        """
         asked = tuple(nodes)
+        await self._connection(self.roster.jump)
         ended = await asyncio.gather(*(self._connection(node) for node in asked), return_exceptions=True)
         for error in ended:
             if isinstance(error, BaseException) and not isinstance(error, ReachError):

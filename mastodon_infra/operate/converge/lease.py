@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+
+import asyncssh
 
 from mastodon_infra.operate.converge.decide import ConvergeError
 from mastodon_infra.operate.reach import Fleet, ReachError
-
-if TYPE_CHECKING:
-    import asyncssh
 
 PATH = "/run/mastodon-infra-fleet.lock"
 HELD = "held"
@@ -51,6 +49,8 @@ class Lease:
         if said == HELD:
             return
         holder, self._holder = self._holder, None
+        if not said:
+            holder.close()
         status = (await holder.wait()).returncode
         if status != TAKEN:
             raise ReachError("the right to change machines could not be taken there", where=self.node)
@@ -67,5 +67,5 @@ class Lease:
             if not is_new:
                 self._holder.stdin.write("\n")
             return (await asyncio.wait_for(self._holder.stdout.readline(), ANSWER_SECONDS)).strip()
-        except (OSError, TimeoutError):
+        except (asyncssh.Error, OSError, TimeoutError):
             return ""
