@@ -66,7 +66,8 @@ def dotted(path: Sequence[str | int]) -> str:
 class MastodonInfraError(Exception):
     """Base of every error that an operator is meant to read.
 
-    ``exit_code`` is what the command line exits with: 1 the operator's input, 3 a missing tool or credential.
+    ``exit_code`` is what the command line exits with: 1 the operator's input, 3 a missing tool or credential, 4 a
+    machine that is not well.
     """
 
     exit_code = 1

@@ -1,6 +1,7 @@
 """The command line's entry: every verb by its name, and the one place where an error becomes an exit code.
 
-0 fine, 1 the operator's input, 2 usage, 3 a missing tool or credential, 70 a bug of ours, 130 interrupted.
+0 fine, 1 the operator's input, 2 usage, 3 a missing tool or credential, 4 a machine that is not well, 70 a bug of ours,
+130 interrupted.
 """
 
 from __future__ import annotations

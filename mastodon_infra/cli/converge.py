@@ -7,22 +7,26 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mastodon_infra.cli import console
 from mastodon_infra.cli.deployed import LoginOption
-from mastodon_infra.cli.layout import Page, counted, listed
+from mastodon_infra.cli.layout import listed
 from mastodon_infra.cli.stacks import JsonOption, StackArgument, StacksDirOption
 from mastodon_infra.cli.up import YesOption
-from mastodon_infra.errors import SpecError, ToolError
+from mastodon_infra.errors import MastodonInfraError, SpecError, ToolError
 
 if TYPE_CHECKING:
+    from mastodon_infra.cli.converge_page import Outlook
     from mastodon_infra.cli.stacks import Loaded
     from mastodon_infra.operate.converge.balancer import Balancers
     from mastodon_infra.operate.converge.decide import Steps
+    from mastodon_infra.operate.converge.lease import Lease
+    from mastodon_infra.operate.reach import Fleet
     from mastodon_infra.program.outputs import StackOutputs
     from mastodon_infra.render.bundle_types import NodeBundle
 
@@ -58,71 +62,90 @@ def converge(
             hint=f"read mastodon-infra converge {stack_name(stack)} --dry-run, then give --yes",
         )
     loaded, outputs = deployed(stack, stacks_dir, meanwhile=_make_ready)
-    asyncio.run(
-        _converge(
-            loaded,
-            outputs,
-            only=tuple(node or ()),
-            login=login,
-            allow_restart=allow_restart,
-            dry_run=dry_run,
-            yes=yes,
-            as_json=as_json,
-        )
+    wish = _Wish(
+        only=tuple(node or ()), login=login, allow_restart=allow_restart, dry_run=dry_run, yes=yes, as_json=as_json
     )
+    asyncio.run(_converge(loaded, outputs, wish))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """What was asked for on the command line."""
+
+    only: tuple[str, ...]
+    login: str
+    allow_restart: bool
+    dry_run: bool
+    yes: bool
+    as_json: bool
 
 
 def _make_ready() -> None:
     """Import what will be needed."""
-    from mastodon_infra.operate.converge import rounds
+    from mastodon_infra.cli import converge_page
     from mastodon_infra.render import bundle
 
-    _ = rounds, bundle
+    _ = converge_page, bundle
 
 
-async def _converge(
-    loaded: Loaded,
-    outputs: StackOutputs,
-    *,
-    only: tuple[str, ...],
-    login: str,
-    allow_restart: bool,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+async def _converge(loaded: Loaded, outputs: StackOutputs, wish: _Wish) -> None:
+    from mastodon_infra.cli.converge_page import Outlook
     from mastodon_infra.operate.converge.carry import Carrier
-    from mastodon_infra.operate.converge.rounds import bring_all, decide_all, health_address, put_back
+    from mastodon_infra.operate.converge.front import Front
+    from mastodon_infra.operate.converge.lease import Lease
+    from mastodon_infra.operate.converge.rounds import ahead, bring_all, decide_all, health_addresses, shared_units
     from mastodon_infra.operate.reach import Fleet
 
-    async with Fleet.of(loaded.plan, outputs, user=login) as fleet:
-        connecting = asyncio.create_task(fleet.connect(_chosen(loaded, only)))
-        try:
-            bundles = await asyncio.to_thread(_bundles, loaded, outputs, only)
-            await connecting
-        finally:
-            connecting.cancel()
-            await asyncio.gather(connecting, return_exceptions=True)
+    plan = loaded.plan
+    async with Fleet.of(plan, outputs, user=wish.login) as fleet:
+        lease = Lease(fleet, plan.jump)
+        bundles = await _reached(loaded, outputs, fleet, lease, wish)
         carrier = Carrier(
             reach=fleet,
-            connect=lambda: Fleet.of(loaded.plan, outputs, user=login),
-            health=lambda name: health_address(loaded.plan, name),
-            allow_restart=allow_restart,
+            connect=lambda: Fleet.of(plan, outputs, user=wish.login),
+            health=lambda name: health_addresses(plan, name),
+            allow_restart=wish.allow_restart,
+            shared=lambda name: shared_units(plan, name),
+            tell=_tell,
         )
-        steps = await decide_all(carrier, bundles)
-        _show(steps, as_json=as_json)
-        if dry_run:
+        balancers, steps = await asyncio.gather(asyncio.to_thread(_balancers, loaded), decide_all(carrier, bundles))
+        # Who only looks needs no token; who works is told where it is missing, before the question.
+        if balancers is not None and (balancers.api.token or (any(steps.values()) and not wish.dry_run)):
+            await balancers.read()
+        front = Front(balancers, fleet, _tell)
+        outlook = Outlook(steps, front.out() & steps.keys(), ahead(plan, steps))
+        _show(outlook, wish)
+        if wish.dry_run:
             return
-        is_work = any(steps.values())
-        if is_work and not yes and not typer.confirm("Change this?", err=True):
-            console.tell("Nothing was done.")
-            raise typer.Exit(1)
-        balancers = await _balancers(loaded, is_needed=is_work)
-        if balancers is not None:
-            await put_back(carrier, balancers, steps, _tell)
-        if is_work:
-            await bring_all(carrier, loaded.plan, steps, balancers, _tell)
-            console.tell(f"Done: {counted(sum(map(bool, steps.values())), 'machine')} changed.")
+        _ask(outlook, wish)
+        ended: dict[str, Steps] = {}
+        error = None
+        try:
+            if outlook.is_work or not outlook.is_well:
+                await bring_all(carrier, plan, steps, front, ended=ended, hold=lease.hold)
+        except MastodonInfraError as caught:
+            error = caught
+        _end(outlook, ended, front.out(), error, as_json=wish.as_json)
+
+
+async def _reached(
+    loaded: Loaded, outputs: StackOutputs, fleet: Fleet, lease: Lease, wish: _Wish
+) -> dict[str, NodeBundle]:
+    """What each machine should hold; it is worked out while they are reached, and nobody else may change them."""
+
+    async def reach() -> None:
+        await fleet.connect(_chosen(loaded, wish.only))
+        if not wish.dry_run:
+            await lease.hold()
+
+    connecting = asyncio.create_task(reach())
+    try:
+        bundles = await asyncio.to_thread(_bundles, loaded, outputs, wish.only)
+        await connecting
+    finally:
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+    return bundles
 
 
 def _chosen(loaded: Loaded, only: tuple[str, ...]) -> list[str]:
@@ -153,8 +176,8 @@ def _bundles(loaded: Loaded, outputs: StackOutputs, only: tuple[str, ...]) -> di
     return made
 
 
-async def _balancers(loaded: Loaded, *, is_needed: bool) -> Balancers | None:
-    """The balancers of the stack. Without work they are looked at only where a token is at hand."""
+def _balancers(loaded: Loaded) -> Balancers | None:
+    """The balancers of the stack, not asked yet; None where it has none."""
     from mastodon_infra.operate.accounts import accounts_from, clients_of
     from mastodon_infra.operate.converge.balancer import Balancers
     from mastodon_infra.operate.engine import find_engine
@@ -163,61 +186,49 @@ async def _balancers(loaded: Loaded, *, is_needed: bool) -> Balancers | None:
         return None
     engine = find_engine(stack=loaded.name, file=Path(loaded.file.name))
     api = clients_of(accounts_from(engine.config(), os.environ)).linode
-    if api.token is None and not is_needed:
-        return None
-    balancers = Balancers(api, loaded.plan.balancer.labels)
-    await balancers.read()
-    return balancers
+    return Balancers(api, loaded.plan.balancer.labels)
 
 
-def _show(steps: Mapping[str, Steps], *, as_json: bool) -> None:
+def _show(outlook: Outlook, wish: _Wish) -> None:
+    """What would be done. As data it is one answer with how it ended; whoever is asked still reads it before."""
+    from mastodon_infra.cli.converge_page import outlook_data, page_of
+
+    if wish.as_json and wish.dry_run:
+        console.say_json(outlook_data(outlook))
+    elif not wish.as_json:
+        console.say(str(page_of(outlook, console.width(), is_plain=console.is_plain())))
+    elif outlook.is_work and not wish.yes:
+        console.tell(str(page_of(outlook, console.width(), is_plain=True)))
+
+
+def _ask(outlook: Outlook, wish: _Wish) -> None:
+    if outlook.is_work and not wish.yes and not typer.confirm("Change this?", err=True):
+        console.tell("Nothing was done.")
+        raise typer.Exit(1)
+
+
+def _end(
+    outlook: Outlook,
+    ended: Mapping[str, Steps],
+    drained: frozenset[str],
+    error: MastodonInfraError | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Say how it ended; raises the error, which as data is part of the answer."""
+    from mastodon_infra.cli.converge_page import end_data, end_lines, outlook_data
+
     if as_json:
-        console.say_json({"nodes": [_data(one) for one in steps.values()]})
-    else:
-        console.say(str(page_of(steps, console.width(), is_plain=console.is_plain())))
-
-
-def page_of(steps: Mapping[str, Steps], width: int, *, is_plain: bool) -> Page:
-    """What changes where, what was edited by hand, and what waits for leave."""
-    from mastodon_infra.cli.render_diff import act_words, add_changed
-    from mastodon_infra.operate.converge.job import retired
-
-    page = Page(width, is_plain)
-    changed = [one for one in steps.values() if one]
-    add_changed(page, [one.difference for one in changed])
-    leaving = dict.fromkeys(user.name for one in changed for user in retired(one))
-    if leaving:
-        page.heading(f"{listed(list(leaving))} loses access" if len(leaving) == 1 else "These lose access")
-        page.text(f"{listed(list(leaving))}: keys and groups go, the account ends, and what is open is closed.", hang=2)
-    for one in steps.values():
-        if one.edited:
-            page.heading(f"{one.node}: edited by hand, saved aside before they go")
-            page.verbatim(one.edited)
-        unneeded = one.difference.packages.removed
-        if unneeded:
-            page.heading(f"{one.node}: {counted(len(unneeded), 'package')} no longer needed")
-            page.text(f"{listed(unneeded)} will stay installed; sudo apt-get autoremove on the machine removes it.")
-        if one.waiting:
-            page.heading(f"{one.node}: waits for --allow-restart")
-            for act in one.waiting:
-                page.text(f"- {act_words(act)}", hang=2)
-    same = len(steps) - len(changed)
-    if not changed:
-        page.heading(f"Nothing to change on {counted(same, 'machine')}.")
-    elif same:
-        page.heading(f"Nothing to change on {counted(same, 'other machine')}.")
-    return page
-
-
-def _data(one: Steps) -> dict[str, Any]:
-    from mastodon_infra.cli.render_diff import node_data
-
-    return {
-        **node_data(one.difference),
-        "edited": list(one.edited),
-        "waiting": [{"verb": act.verb.value, "unit": act.unit, "because": list(act.because)} for act in one.waiting],
-        "is_changed": bool(one),
-    }
+        problems = {"problems": [console.problem_data(one) for one in error.problems]} if error else {}
+        result = {"result": end_data(outlook, ended, drained, error)}
+        console.say_json({**outlook_data(outlook), **result, **problems})
+        if error:
+            raise typer.Exit(error.exit_code) from error
+        return
+    for line in end_lines(outlook, ended):
+        console.tell(line)
+    if error:
+        raise error
 
 
 def _tell(node: str, words: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import asyncssh
 
-from mastodon_infra.errors import ToolError
+from mastodon_infra.errors import Problem, ToolError
 from mastodon_infra.plan.firewall import SSH_PORT
 from mastodon_infra.plan.types import InstancePlan
 from mastodon_infra.program.outputs import StackOutputs
@@ -139,9 +139,35 @@ class Fleet:
             )
         return outcome
 
+    async def talk(self, node: str, *words: str) -> asyncssh.SSHClientProcess[str]:
+        """Start a program as root that goes on until its input ends: with the connection, at the latest."""
+        connection = await self._connection(node)
+        try:
+            return await connection.create_process(
+                shlex.join(("sudo", "--non-interactive", "--", *words)), stderr=asyncssh.DEVNULL
+            )
+        except (asyncssh.Error, OSError) as error:
+            raise self._lost(node, error) from None
+
     async def connect(self, nodes: Iterable[str]) -> None:
-        """Open the connections to machines that will be worked on; raises ReachError at the first that fails."""
-        await asyncio.gather(*(self._connection(node) for node in nodes))
+        """Open the connections to machines that will be worked on; raises ReachError that tells all that fail.
+
+        Where the jump node fails, it alone is told: nobody else is reached without it.
+        """
+        asked = tuple(nodes)
+        await self._connection(self.roster.jump)
+        ended = await asyncio.gather(*(self._connection(node) for node in asked), return_exceptions=True)
+        for error in ended:
+            if isinstance(error, BaseException) and not isinstance(error, ReachError):
+                raise error
+        errors = [error for error in ended if isinstance(error, ReachError)]
+        problems = list(dict.fromkeys(problem for error in errors for problem in error.problems))
+        others = [node for node, error in zip(asked, ended, strict=True) if not isinstance(error, ReachError)]
+        if problems and others:
+            words = " ".join(f"--node {node}" for node in others)
+            problems.append(Problem((), "the others are reached", hint=f"to go on with them alone: {words}"))
+        if problems:
+            raise ReachError(problems)
 
     async def _connection(self, node: str) -> asyncssh.SSHClientConnection:
         if node not in self._locks:

@@ -57,7 +57,7 @@ def run(machine, program, call, asked):
 
 
 def steps_on(tree, wanted):
-    seen = read_observed(json.loads(run(tree.machine, probe, "main({})", question(wanted, ""))))
+    seen = read_observed(json.loads(run(tree.machine, probe, "main({})", question(wanted, ()))))
     return decide(wanted, seen, allow_restart=True)
 
 
@@ -126,7 +126,7 @@ def test_who_has_left_has_no_way_in_any_more(tree):
 def test_what_nobody_may_read_is_not_sent_back(tree):
     wanted = with_another(tree.bundle)
 
-    said = run(tree.machine, probe, "main({})", question(wanted, ""))
+    said = run(tree.machine, probe, "main({})", question(wanted, ()))
 
     assert "SECRET_KEY_BASE" not in said
     assert sorted(json.loads(said)["texts"]) == [

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mastodon_infra.operate.api import Answer, Api, UnreachableError, send
-from mastodon_infra.operate.converge.decide import ConvergeError
+from mastodon_infra.operate.converge.decide import ConvergeError, UnwellError
 
 ACCEPT, DRAIN = "accept", "drain"
 UP, DOWN = "UP", "DOWN"
@@ -27,6 +27,22 @@ class Backend:
     node: str
     path: str
     mode: str
+    status: str = ""
+
+    @property
+    def config(self) -> str:
+        """The port that it stands behind."""
+        return self.path.rpartition("/nodes/")[0]
+
+    @property
+    def serves(self) -> bool:
+        """Whether visitors are led to it. Of a node that is new to the checks they know nothing yet."""
+        return self.mode == ACCEPT and self.status != DOWN
+
+    def state(self) -> str:
+        """Why visitors are not led to it, in words."""
+        mode = "is drained" if self.mode == DRAIN else f"has the mode {self.mode}"
+        return f"{self.node} {'is down' if self.mode == ACCEPT else mode}"
 
 
 @dataclass(slots=True)
@@ -45,13 +61,29 @@ class Balancers:
         """Nodes that take no new connection somewhere: an earlier run may have ended before it put them back."""
         return frozenset(one.node for one in self._backends if one.mode == DRAIN)
 
+    def has_others(self, node: str) -> bool:
+        """Whether the node stands behind a balancer, and is not the only one there."""
+        own = {one.config for one in self._backends if one.node == node}
+        return any(one.config in own and one.node != node for one in self._backends)
+
+    def require_another(self, node: str) -> None:
+        """Raise ConvergeError where visitors would find nobody once the node is drained; as it was read last."""
+        for own in self._backends:
+            others = [one for one in self._backends if one.config == own.config and one.node != node]
+            if own.node == node and own.serves and not any(one.serves for one in others):
+                raise ConvergeError(
+                    f"visitors would find nobody while it changes: {', '.join(one.state() for one in others)}",
+                    hint="mend what is down, then converge without --node: that puts back what was left out",
+                    where=node,
+                )
+
     async def drain(self, node: str) -> None:
         """Let a node keep its connections and take no new ones."""
-        await self._set(node, DRAIN)
+        await self.set_mode(node, DRAIN)
 
     async def accept(self, node: str) -> None:
         """Let a node take connections again, and wait until it does: the next one may go only then."""
-        await self._set(node, ACCEPT)
+        await self.set_mode(node, ACCEPT)
         loop = asyncio.get_running_loop()
         began = loop.time()
         while (states := await asyncio.to_thread(self._states, node)) - {UP}:
@@ -59,17 +91,20 @@ class Balancers:
             if DOWN not in states and waited >= UNTOLD_SECONDS:
                 return
             if waited > CHECK_SECONDS:
-                raise ConvergeError(
+                raise UnwellError(
                     "the balancer's own checks say that it is down",
                     hint="look at its nginx from the balancer's side: its firewall, and the health check's path",
                     where=node,
                 )
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _set(self, node: str, mode: str) -> None:
+    async def set_mode(self, node: str, mode: str) -> None:
+        """Set a node's mode everywhere, and wait for nothing."""
         for one in self._backends:
             if one.node == node:
                 await asyncio.to_thread(self._put, one, mode)
+                changed = replace(one, mode=mode)
+                self._backends = tuple(changed if other.path == one.path else other for other in self._backends)
 
     def _all(self) -> Iterator[Backend]:
         for balancer in self._get("/nodebalancers"):
@@ -77,7 +112,8 @@ class Balancers:
                 at = f"/nodebalancers/{balancer['id']}/configs"
                 for config in self._get(at):
                     for node in self._get(f"{at}/{config['id']}/nodes"):
-                        yield Backend(node["label"], f"{at}/{config['id']}/nodes/{node['id']}", node["mode"])
+                        path = f"{at}/{config['id']}/nodes/{node['id']}"
+                        yield Backend(node["label"], path, node["mode"], str(node.get("status", "")))
 
     def _states(self, node: str) -> set[str]:
         """What the balancers' checks say of a node. Of one that is new to them they know nothing yet."""

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from mastodon_infra.errors import MastodonInfraError
 from mastodon_infra.operate.converge.observed import Observed, sum_of
 from mastodon_infra.operate.converge.record import NO_NEED
+from mastodon_infra.operate.converge.wellness import unwell
 from mastodon_infra.render.bundle_types import (
     BundleDirectory,
     BundleFile,
@@ -53,6 +54,12 @@ class ConvergeError(MastodonInfraError):
     exit_code = 3
 
 
+class UnwellError(ConvergeError):
+    """A machine is not well, or its change failed."""
+
+    exit_code = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
     """What is done to one machine.
@@ -60,9 +67,11 @@ class Steps:
     Attributes:
         wanted: The bundle that it should hold.
         difference: What changes; its acts are those that follow, these of an interrupted run among them.
-        edited: Files that somebody changed by hand since the last run: saved aside, then replaced or removed.
+        edited: Files that are somebody's own, or were changed by hand since the last run: saved aside, then replaced
+            or removed.
         waiting: Acts that would interrupt what holds state, and that nobody allowed yet.
         needs_record: Whether what is written down about the machine is not what it holds.
+        unwell: What does not run there as it should, in words.
     """
 
     wanted: NodeBundle
@@ -70,6 +79,7 @@ class Steps:
     edited: tuple[str, ...]
     waiting: tuple[Act, ...]
     needs_record: bool
+    unwell: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""
@@ -96,19 +106,20 @@ class Steps:
         return tuple(change.path for change in self.difference.files if change.path.startswith(ACCESS_PREFIXES))
 
 
-def decide(wanted: NodeBundle, seen: Observed, *, allow_restart: bool) -> Steps:
-    """What the machine needs.
+def decide(wanted: NodeBundle, seen: Observed, *, allow_restart: bool, shared: Sequence[str] = ()) -> Steps:
+    """What the machine needs. ``shared`` are units that other machines ask all the time, as they ask the database.
 
     Raises ConvergeError where it has never finished installing itself, somebody else is at work on it, or the change
     is not one for this door.
     """
     _check(wanted, seen)
     there = as_bundle(wanted, seen)
-    _check_images(there, wanted)
+    _check_images(there, wanted, seen)
     told = difference(there, wanted)
     left_over = tuple(_left_over(wanted, seen))
     more = (*left_over, *_extra_instances(wanted, seen), *_idle(wanted, seen), *_kept_by_the_kernel(told.files))
-    acts, waiting = _parted(wanted, (*needed_acts(there, wanted, told.files), *more), allow_restart=allow_restart)
+    found = (*needed_acts(there, wanted, told.files), *more)
+    acts, waiting = _parted(wanted, found, (*STATEFUL, *shared), allow_restart=allow_restart)
     stops = [act.unit for act in waiting if act.verb is Verb.STOP]
     if stops:
         raise ConvergeError(
@@ -124,6 +135,7 @@ def decide(wanted: NodeBundle, seen: Observed, *, allow_restart: bool) -> Steps:
         needs_record=seen.record_text != record_text(wanted)
         or (seen.installed != wanted.digest and not waiting)
         or len(left_over) < len(seen.pending),
+        unwell=tuple(unwell(wanted, seen)),
     )
 
 
@@ -195,11 +207,11 @@ def _units(wanted: NodeBundle, seen: Observed) -> Iterator[BundleUnit]:
 
 
 def _edited(wanted: NodeBundle, seen: Observed) -> Iterator[str]:
-    """Files that are neither what was applied last nor what is wanted."""
+    """What is neither what was applied last nor what is wanted: somebody's own file, or a link in a file's place."""
     known = {file.path: sum_of(file) for file in wanted.files}
-    for path, applied in sorted(seen.record.sums.items()):
+    for path in sorted({*seen.record.sums, *known}):
         there = seen.files.get(path)
-        if there is not None and there.sum not in applied | {known.get(path), ""}:
+        if there is not None and there.sum not in {*seen.record.sums.get(path, ()), known.get(path)}:
             yield path
 
 
@@ -229,9 +241,12 @@ def _idle(wanted: NodeBundle, seen: Observed) -> Iterator[Act]:
 
 
 def _parted(
-    wanted: NodeBundle, found: Iterable[Act], *, allow_restart: bool
+    wanted: NodeBundle, found: Iterable[Act], spared: Sequence[str], *, allow_restart: bool
 ) -> tuple[tuple[Act, ...], tuple[Act, ...]]:
-    """What is done now, in order, and what waits for leave. A reboot that waits keeps nothing else from being done."""
+    """What is done now, in order, and what waits for leave, since it would interrupt one of the ``spared``.
+
+    A reboot that waits keeps nothing else from being done.
+    """
     every = tuple(found)
     ordered = in_order(wanted, (act for act in every if act.verb is not Verb.REBOOT))
     reboot = in_order(wanted, (act for act in every if act.verb is Verb.REBOOT))
@@ -240,7 +255,7 @@ def _parted(
         return (*(act for act in ordered if act.verb is Verb.STOP), *reboot), ()
     if allow_restart:
         return ordered, ()
-    interrupting = tuple(act for act in ordered if _interrupts(act))
+    interrupting = tuple(act for act in ordered if _interrupts(act, spared))
     return tuple(act for act in ordered if act not in interrupting), (*interrupting, *reboot)
 
 
@@ -253,16 +268,21 @@ def _kept_by_the_kernel(changes: Iterable[FileChange]) -> Iterator[Act]:
                 yield Act(Verb.REBOOT, "", (change.path,))
 
 
-def _interrupts(act: Act) -> bool:
-    is_stateful = any(fnmatchcase(act.unit, pattern) for pattern in STATEFUL)
-    return act.verb in {Verb.RESTART, Verb.STOP} and is_stateful
+def _interrupts(act: Act, spared: Sequence[str]) -> bool:
+    return act.verb in {Verb.RESTART, Verb.STOP} and any(fnmatchcase(act.unit, pattern) for pattern in spared)
 
 
 def _check(wanted: NodeBundle, seen: Observed) -> None:
     if seen.is_busy:
         raise ConvergeError(
-            "another converge is at work on this machine",
-            hint="wait until it has ended: systemctl status mastodon-infra-converge",
+            "the work of an earlier converge still goes on there",
+            hint="wait until it has ended: systemctl status mastodon-infra-converge on the machine",
+            where=wanted.node,
+        )
+    if seen.awaits_proof:
+        raise ConvergeError(
+            "an earlier converge has changed its access and proved nothing; it still waits to bring the old one back",
+            hint="wait until it has: systemctl list-timers mastodon-infra-undo.timer on the machine",
             where=wanted.node,
         )
     if not seen.installed or not seen.record_text:
@@ -273,15 +293,20 @@ def _check(wanted: NodeBundle, seen: Observed) -> None:
         )
 
 
-def _check_images(there: NodeBundle, wanted: NodeBundle) -> None:
+def _check_images(there: NodeBundle, wanted: NodeBundle, seen: Observed) -> None:
+    """Refuse another image than was applied; one that only a hand has put there is no upgrade, and is put right."""
     before, after = _images(there.files), _images(wanted.files)
+    sums = {file.path: sum_of(file) for file in wanted.files}
+    edited = set(_edited(wanted, seen))
     for path, images in after.items():
-        if path in before and before[path] and before[path] != images:
-            raise ConvergeError(
-                f"{path} runs {before[path][0]}, and the plan wants {images[0]}",
-                hint="another version of Mastodon may need its database changed: that is upgrade's work",
-                where=wanted.node,
-            )
+        if sums[path] in seen.record.sums.get(path, ()) or not before.get(path) or before[path] == images:
+            continue
+        by_hand = ": its own line was changed by hand, so put that back, then converge again" if path in edited else ""
+        raise ConvergeError(
+            f"{path} runs {before[path][0]}, and the plan wants {images[0]}",
+            hint=f"another version of Mastodon may need its database changed: that is upgrade's work{by_hand}",
+            where=wanted.node,
+        )
 
 
 def _images(files: Iterable[BundleFile]) -> dict[str, Sequence[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,10 @@ class SeenFile:
 
 @dataclass(frozen=True, slots=True)
 class SeenUnit:
-    """A unit, in systemd's own words; all empty where it knows none of that name."""
+    """A unit, in systemd's own words; all empty where it knows none of that name.
+
+    ``run`` is another one each time it starts, and ``restarts`` counts how often it was started again by itself.
+    """
 
     load: str = ""
     active: str = ""
@@ -34,6 +37,8 @@ class SeenUnit:
     type: str = ""
     has_job: bool = False
     is_meant: bool = True
+    run: str = ""
+    restarts: str = ""
 
     @property
     def is_there(self) -> bool:
@@ -53,13 +58,14 @@ class Observed:
     Attributes:
         installed: The digest of the bundle that it holds; empty where it has never finished installing itself.
         record_text: What was last applied, as it lies there.
-        is_busy: Whether another converge is at work on it.
+        is_busy: Whether the work of a converge goes on there.
+        awaits_proof: Whether it waits for a new session, and will bring its old access back where none comes.
         pending: Acts of an earlier run that are still to be done.
         files: What lies at each path of the bundle and of the record; None where nothing does.
         texts: Contents of files that differ, where every user of the machine may read them anyway.
         packages: Those of the bundle and of the record that are installed.
         users: Groups of each login; None where there is none.
-        health: What is wrong with the page; empty where it is well.
+        health: What is wrong with a page that must answer; empty where all are well.
     """
 
     installed: str
@@ -73,6 +79,7 @@ class Observed:
     users: Mapping[str, tuple[str, ...] | None]
     units: Mapping[str, SeenUnit]
     health: str = ""
+    awaits_proof: bool = False
     record: Record = field(default_factory=Record)
 
     def unit(self, name: str) -> SeenUnit:
@@ -80,8 +87,8 @@ class Observed:
         return self.units.get(name, SeenUnit())
 
 
-def question(wanted: NodeBundle, health: str) -> dict[str, Any]:
-    """What the probe is asked about a machine that should hold the bundle."""
+def question(wanted: NodeBundle, health: Iterable[str]) -> dict[str, Any]:
+    """What the probe is asked about a machine that should hold the bundle; at ``health`` it must answer."""
     templates = (unit.partition("@.") for unit in _defined(wanted) if "@." in unit)
     return {
         "files": {file.path: sum_of(file) for file in wanted.files},
@@ -93,7 +100,7 @@ def question(wanted: NodeBundle, health: str) -> dict[str, Any]:
             *started(wanted),
             *(f"{name}@*.{kind}" for name, _, kind in templates),
         ],
-        "health": health,
+        "health": list(health),
     }
 
 
@@ -125,6 +132,7 @@ def read_observed(told: Mapping[str, Any]) -> Observed:
         users={name: None if groups is None else tuple(groups) for name, groups in told["users"].items()},
         units={name: _unit(seen) for name, seen in told["units"].items()},
         health=told["health"],
+        awaits_proof=told["awaits_proof"],
         record=read_record(told["record"]),
     )
 
@@ -137,4 +145,6 @@ def _unit(seen: Mapping[str, str]) -> SeenUnit:
         type=seen.get("Type", ""),
         has_job=seen.get("Job", "0") not in {"", "0"},
         is_meant=seen.get("ConditionResult", "yes") != "no" or not seen.get("ConditionTimestamp"),
+        run=seen.get("InvocationID", ""),
+        restarts=seen.get("NRestarts", ""),
     )

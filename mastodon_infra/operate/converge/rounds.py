@@ -6,27 +6,30 @@ Machines with data and the web nodes go one at a time, the others some at once. 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
+from mastodon_infra.errors import MastodonInfraError, Problem
 from mastodon_infra.model.role import Role
-from mastodon_infra.operate.converge.balancer import Balancers
+from mastodon_infra.model.services import PoolerPlace
 from mastodon_infra.operate.converge.carry import Carrier
-from mastodon_infra.operate.converge.decide import ConvergeError, Steps
+from mastodon_infra.operate.converge.decide import Steps
+from mastodon_infra.operate.converge.front import Front
+from mastodon_infra.plan.network_types import Bind
 from mastodon_infra.plan.tuning.web import PORT
-from mastodon_infra.plan.types import InstancePlan
+from mastodon_infra.plan.types import InstancePlan, NodePlan
 from mastodon_infra.render.bundle_types import NodeBundle
 from mastodon_infra.render.difference import Verb
 
 AT_ONCE = 4
-DRAIN_SECONDS = 30
-"""How long connections may take to end by themselves. Streams last for hours: browsers open them anew elsewhere."""
-QUIET_SECONDS = 2
-FRONT = ("nginx.service", "mastodon-web.service", "mastodon-streaming@*.service")
-
-Tell = Callable[[str, str], None]
-"""Told what happens: a machine's name, and a few words."""
+COMING_SECONDS = 120
+"""How long a machine that needs no change may take to become well: an earlier run may have left it just starting."""
+FRONT = ("nginx.service", "mastodon-web.service", "mastodon-streaming@*.service", "pgbouncer.service")
+POOLER = "pgbouncer.service"
+DATA = frozenset({Role.POSTGRES, Role.REDIS})
+NO_CHANGE = "is not well, and what it should hold is there already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,61 +40,149 @@ class Round:
 
 
 def rounds(
-    plan: InstancePlan, nodes: Mapping[str, object], *, drained: frozenset[str] = frozenset()
+    plan: InstancePlan,
+    nodes: Mapping[str, object],
+    *,
+    drained: frozenset[str] = frozenset(),
+    unwell: frozenset[str] = frozenset(),
 ) -> tuple[Round, ...]:
     """The order of these machines of the plan.
 
-    Web nodes that an earlier run has left out come before the others: while they are out, no other one may go.
+    Web nodes that an earlier run has left out come before the others: while they are out, no other one may go. What is
+    not well comes before what is. The jump machine has a round of its own, the last where its work allows that: when it
+    reboots, nobody is reached.
     """
     chosen = [node for node in plan.nodes if node.name in nodes]
-    data = [node.name for node in chosen if {Role.POSTGRES, Role.REDIS} & set(node.roles)]
+    chosen.sort(key=lambda node: (node.name not in drained, node.name not in unwell))
+    data = [node.name for node in chosen if DATA & set(node.roles)]
     web = [node.name for node in chosen if Role.WEB in node.roles and node.name not in data]
-    web.sort(key=lambda name: name not in drained)
-    rest = tuple(node.name for node in chosen if node.name not in data and node.name not in web)
+    web.sort(key=lambda name: name == plan.jump and name not in drained)
+    jump = [plan.jump] if plan.jump in nodes and plan.jump not in {*data, *web} else []
+    rest = tuple(node.name for node in chosen if node.name not in {*data, *web, *jump})
     middle = tuple(Round(rest[start : start + AT_ONCE]) for start in range(0, len(rest), AT_ONCE))
-    return (*(Round((name,)) for name in data), *middle, *(Round((name,)) for name in web))
+    return (*(Round((name,)) for name in data), *middle, *(Round((name,)) for name in (*web, *jump)))
 
 
-def health_address(plan: InstancePlan, node: str) -> str:
-    """Where a machine's own Mastodon answers whether it is well; empty where it serves no pages."""
-    return f"http://127.0.0.1:{PORT}/health" if Role.WEB in plan.node(node).roles else ""
+def health_addresses(plan: InstancePlan, node: str) -> tuple[str, ...]:
+    """Where a machine's own Mastodon answers whether it is well; none where it serves no pages."""
+    return tuple(_health_addresses(plan, plan.node(node)))
+
+
+def _health_addresses(plan: InstancePlan, node: NodePlan) -> Iterator[str]:
+    if Role.WEB in node.roles:
+        yield f"http://127.0.0.1:{PORT}/health"
+    if node.streaming is not None:
+        binds = {one.bind for one in plan.listeners if one.group == node.group and one.process == "streaming"}
+        address = node.address if binds - {Bind.LOOPBACK} else "127.0.0.1"
+        yield from (f"http://{address}:{port}/api/v1/streaming/health" for port in node.streaming.ports)
+
+
+def shared_units(plan: InstancePlan, node: str) -> tuple[str, ...]:
+    """Units of a machine that others ask all the time: the one pooler before the database, where all go through it."""
+    is_asked = plan.pooler.value is PoolerPlace.DATABASE_NODE and len(plan.nodes) > 1
+    return (POOLER,) if is_asked and plan.node(node).pgbouncer is not None else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Machines that would change while those with data still run with settings that wait for leave."""
+
+    waiting: tuple[str, ...]
+    changing: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting and self.changing)
+
+
+def ahead(plan: InstancePlan, steps: Mapping[str, Steps]) -> Ahead:
+    """Who would change before the data that they ask."""
+    nodes = [node for node in plan.nodes if node.name in steps]
+    data = {node.name for node in nodes if DATA & set(node.roles)}
+    app = {node.name for node in nodes if {Role.WEB, Role.SIDEKIQ, Role.STREAMING} & set(node.roles)}
+    return Ahead(
+        tuple(node.name for node in nodes if node.name in data and steps[node.name].waiting),
+        tuple(node.name for node in nodes if node.name in app - data and steps[node.name].acts),
+    )
 
 
 async def decide_all(carrier: Carrier, bundles: Mapping[str, NodeBundle]) -> dict[str, Steps]:
     """What each machine needs, asked of all at once."""
-    found = await asyncio.gather(*(carrier.decide(wanted) for wanted in bundles.values()))
+    found = await _all(carrier.decide(wanted) for wanted in bundles.values())
     return dict(zip(bundles, found, strict=True))
 
 
 async def bring_all(
-    carrier: Carrier, plan: InstancePlan, steps: Mapping[str, Steps], balancers: Balancers | None, tell: Tell
+    carrier: Carrier,
+    plan: InstancePlan,
+    steps: Mapping[str, Steps],
+    front: Front,
+    *,
+    ended: dict[str, Steps],
+    hold: Callable[[], Awaitable[None]],
 ) -> None:
-    """Change the machines that need it, round by round.
+    """Change the machines that need it, round by round; what each of them needed goes into ``ended``.
 
-    Raises ConvergeError at the first that is not well; those of its round are let finish, and no other is begun.
+    First those that need nothing have to be well, and go back where an earlier run has left them out. ``hold`` is asked
+    before each round. Raises ConvergeError at the first that is not well; those of its round are let finish, and no
+    other is begun.
     """
-    drained = balancers.drained() if balancers is not None else frozenset()
-    for one in rounds(plan, {name: step for name, step in steps.items() if step}, drained=drained):
-        ended = await asyncio.gather(
-            *(_bring(carrier, steps[name], balancers, tell) for name in one.nodes), return_exceptions=True
-        )
-        for error in ended:
-            if isinstance(error, BaseException):
-                raise error
+    await hold()
+    same = [one for one in steps.values() if not one]
+    await _all(_settle(carrier, one, front) for one in same if one.unwell or one.node in front.out())
+    unwell = frozenset(name for name, one in steps.items() if one.unwell)
+    for turn in rounds(plan, {name: one for name, one in steps.items() if one}, drained=front.out(), unwell=unwell):
+        await hold()
+        await _all(_bring(carrier, steps[name], front, ended) for name in turn.nodes)
 
 
-async def _bring(carrier: Carrier, steps: Steps, balancers: Balancers | None, tell: Tell) -> None:
-    began = asyncio.get_running_loop().time()
-    if balancers is not None and interrupts_front(steps):
-        tell(steps.node, "is taken out of the balancer")
-        await balancers.drain(steps.node)
-        await _let_connections_end(carrier, steps.node)
-    tell(steps.node, "changes")
-    await carrier.bring(steps.wanted)
-    if balancers is not None and interrupts_front(steps):
-        await balancers.accept(steps.node)
-        tell(steps.node, "is back behind the balancer")
-    tell(steps.node, f"is well, after {asyncio.get_running_loop().time() - began:.0f} s")
+async def _all(works: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """Do all to their ends, and raise what went wrong, of all of them together."""
+    ended = await asyncio.gather(*works, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, BaseException) and not isinstance(error, MastodonInfraError):
+            raise error
+    errors = [error for error in ended if isinstance(error, MastodonInfraError)]
+    if errors:
+        raise type(errors[0])(dict.fromkeys(one for error in errors for one in error.problems)) from errors[0]
+    return ended
+
+
+async def _settle(carrier: Carrier, steps: Steps, front: Front) -> None:
+    """A machine that needs no change has to be well, and goes back where it was out."""
+    if steps.unwell:
+        carrier.tell(steps.node, f"is not well: {steps.unwell[0]}; it has {COMING_SECONDS} s")
+    await carrier.wait_until_well(steps.wanted, seconds=COMING_SECONDS, what=NO_CHANGE)
+    await front.let_in(steps.node)
+
+
+async def _bring(carrier: Carrier, steps: Steps, front: Front, ended: dict[str, Steps]) -> None:
+    """One machine. Where it was out already, or has to be, it is led visitors again only when it is well."""
+    node, began = steps.node, asyncio.get_running_loop().time()
+    is_ready = False
+
+    async def prepare(found: Steps) -> None:
+        nonlocal is_ready
+        if not is_ready and interrupts_front(found):
+            await front.take_out(node)
+            is_ready = True
+        carrier.tell(node, "changes")
+
+    try:
+        ended[node] = await carrier.bring(steps.wanted, prepare)
+        await front.let_in(node)
+    except MastodonInfraError as error:
+        if node in front.out():
+            left = Problem((), STILL_OUT, hint="mend what is told above, then converge again: it goes back", where=node)
+            raise type(error)((*error.problems, left)) from error
+        raise
+    except BaseException:
+        if node in front.out():
+            carrier.tell(node, f"{STILL_OUT}; converge again: it goes on, and the node goes back")
+        raise
+    carrier.tell(node, f"is well, after {asyncio.get_running_loop().time() - began:.0f} s")
+
+
+STILL_OUT = "is still out of the balancer"
 
 
 def interrupts_front(steps: Steps) -> bool:
@@ -103,32 +194,3 @@ def interrupts_front(steps: Steps) -> bool:
 def _interrupted(steps: Steps) -> Iterator[str]:
     yield from steps.stopped
     yield from (act.unit for act in steps.acts if act.verb in {Verb.RESTART, Verb.START})
-
-
-async def put_back(carrier: Carrier, balancers: Balancers, steps: Mapping[str, Steps], tell: Tell) -> None:
-    """Put nodes back that an earlier run has left out, and that nothing else will be done to."""
-    for node in sorted(balancers.drained() & steps.keys()):
-        if not steps[node]:
-            await carrier.wait_until_well(steps[node].wanted)
-            await balancers.accept(node)
-            tell(node, "was still out of the balancer, and is back")
-
-
-async def _let_connections_end(carrier: Carrier, node: str) -> None:
-    """Send away who is connected to the front, and wait until nobody is, or long enough.
-
-    A balancer that drains leaves kept connections alone. nginx that reloads ends those: at once where they are idle,
-    else with the next answer; whoever asks again comes by the balancer. It does so with the settings that it has.
-    """
-    await carrier.reach.run(node, "systemctl", "reload", "nginx.service")
-    loop = asyncio.get_running_loop()
-    end = loop.time() + DRAIN_SECONDS
-    while loop.time() < end:
-        await asyncio.sleep(QUIET_SECONDS)
-        said = await carrier.reach.run(
-            node, "ss", "--no-header", "--tcp", "--numeric", "state", "established", "( sport = :443 )"
-        )
-        if not said:
-            raise ConvergeError(f"its connections cannot be counted: {said.stderr.strip()}", where=node)
-        if not said.stdout.strip():
-            return

@@ -7,9 +7,11 @@ import subprocess
 import time
 from contextlib import suppress
 
+from mastodon_infra.rehearsal.clouds.linode import NODE
 from mastodon_infra.rehearsal.machines.addresses import ACME
 from mastodon_infra.rehearsal.machines.rehearsal import wait_until
 from mastodon_infra.rehearsal.machines.services.buckets import address_of
+from mastodon_infra.rehearsal.world import World
 from tests.machines.bad_days.day import ALL_KINDS, BadDay, Bounds
 from tests.machines.both_doors import TREE
 from tests.machines.looking import sql
@@ -68,7 +70,9 @@ EDITED = (
     "/etc/nginx/nginx.conf /etc/mastodon/web.env /etc/mastodon/sidekiq.env /etc/mastodon/streaming.env "
     "/etc/nftables.conf /etc/ssh/sshd_config.d/10-mastodon-infra.conf /etc/default/prometheus-node-exporter"
 )
-CONVERGE = "mastodon-infra-converge.service"
+CONVERGE, UNDO = "mastodon-infra-converge.service", "mastodon-infra-undo.timer"
+AT_REST_SECONDS = 180
+"""An undo comes within 90 s, and takes its time where many machines have one."""
 
 
 def the_database(stage):
@@ -214,6 +218,8 @@ def converge_is_killed(stage):
     chance = random.Random(12)
     before = trees(stage)
     for _ in range(KILLED_TIMES):
+        # Else the next run would only wait for what this one has left going, and be killed while it does.
+        assert wait_until(lambda: is_at_rest(stage), seconds=AT_REST_SECONDS)
         for machine in stage.instance.machines.values():
             machine.must("bash", "-c", EDIT, "edit", EDITED)
         rehearsal = stage.instance.rehearsal
@@ -230,10 +236,23 @@ def converge_is_killed(stage):
     stage.blow()
     begun = time.time()
     stage.instance.verb("--", "converge", "--yes")
+    assert modes(stage) == {"accept"}, "the first run puts back whoever was left out"
     stage.note(f"the run after the last kill took {time.time() - begun:.0f} s")
     assert "Nothing to change" in stage.instance.verb("--", "converge", "--yes")
     after = trees(stage)
     assert {node: set(tree) ^ set(before[node]) for node, tree in after.items()} == {node: set() for node in before}
+
+
+def is_at_rest(stage):
+    """Whether no killed run has left anything going on any machine."""
+    words = ("systemctl", "is-active", "--quiet", CONVERGE, UNDO)
+    return not any(machine.run(*words) for machine in stage.instance.machines.values())
+
+
+def modes(stage):
+    """How the nodes stand behind the balancers."""
+    world = World(stage.instance.rehearsal.folder / "cloud")
+    return {thing.inputs.get("mode", "accept") for thing in world.all(NODE)}
 
 
 def trees(stage):

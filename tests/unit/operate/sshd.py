@@ -6,7 +6,7 @@ import asyncio
 import shlex
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,13 +99,16 @@ async def _serve(
     async def run(process: asyncssh.SSHServerProcess[bytes]) -> None:
         words = shlex.split(process.command or "")
         machine.commands.append(process.command or "")
-        given = await process.stdin.read()
         if words[:3] == ["sudo", "--non-interactive", "--"]:
             if not machine.may_sudo:
                 process.stderr.write(b"sudo: a password is required\n")
                 process.exit(1)
                 return
             words = words[3:]
+        if "flock" in (process.command or ""):
+            await _talk(process, words)
+            return
+        given = await process.stdin.read()
         done = await asyncio.to_thread(subprocess.run, words, input=given, capture_output=True, check=False)
         process.stdout.write(done.stdout)
         process.stderr.write(done.stderr)
@@ -119,3 +122,28 @@ async def _serve(
         process_factory=run,
         encoding=None,
     )
+
+
+async def _talk(process: asyncssh.SSHServerProcess[bytes], words: list[str]) -> None:
+    """Run a program that is talked with, until it ends or the session does."""
+    pipe = asyncio.subprocess.PIPE
+    running = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe)
+    assert running.stdin is not None
+    assert running.stdout is not None
+    feeding = asyncio.create_task(_feed(process, running.stdin))
+    try:
+        async for line in running.stdout:
+            process.stdout.write(line)
+        process.exit(await running.wait())
+    finally:
+        feeding.cancel()
+        if running.returncode is None:
+            running.kill()
+        await running.wait()
+
+
+async def _feed(process: asyncssh.SSHServerProcess[bytes], to: asyncio.StreamWriter) -> None:
+    with suppress(asyncssh.Error, OSError):
+        async for line in process.stdin:
+            to.write(line)
+    to.close()

@@ -140,6 +140,29 @@ def test_a_machine_that_does_not_answer_is_told_with_its_address(tmp_path: Path)
     played(tmp_path, scene)
 
 
+def test_all_that_are_not_reached_are_told_at_once_and_how_to_go_on_with_the_others(tmp_path: Path) -> None:
+    async def scene(there: Machines) -> None:
+        gone = {"redis-1": "127.0.0.3", "sidekiq-1": "127.0.0.4"}
+        roster = replace(there.roster, addresses={**there.roster.addresses, **gone})
+        with pytest.raises(ReachError) as refusal:
+            async with Fleet(roster) as fleet:
+                await fleet.connect(["web-1", "redis-1", "postgres-1", "sidekiq-1"])
+        assert [problem.where for problem in refusal.value.problems] == ["redis-1", "sidekiq-1", ""]
+        assert refusal.value.problems[-1].hint.endswith("--node web-1 --node postgres-1")
+
+    played(tmp_path, scene)
+
+
+def test_without_the_jump_node_it_alone_is_told(tmp_path: Path) -> None:
+    async def scene(there: Machines) -> None:
+        with pytest.raises(ReachError) as refusal:
+            async with Fleet(replace(there.roster, port=1)) as fleet:
+                await fleet.connect(["web-1", "postgres-1"])
+        assert [problem.where for problem in refusal.value.problems] == ["web-1"]
+
+    played(tmp_path, scene)
+
+
 def test_a_program_that_does_not_end_is_given_up(tmp_path: Path) -> None:
     async def scene(there: Machines) -> None:
         async with Fleet(there.roster) as fleet:

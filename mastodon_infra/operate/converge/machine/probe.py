@@ -21,7 +21,10 @@ PENDING = "run/mastodon-infra-converge/pending.json"
 PEOPLE = "/etc/ssh/authorized_keys.d/"
 UNIT = "mastodon-infra-converge.service"
 UNDO_TIMER = "mastodon-infra-undo.timer"
-SHOWN = ("Id", "Type", "LoadState", "ActiveState", "UnitFileState", "ConditionResult", "ConditionTimestamp", "Job")
+SHOWN = (
+    *("Id", "Type", "LoadState", "ActiveState", "UnitFileState", "ConditionResult", "ConditionTimestamp", "Job"),
+    *("InvocationID", "NRestarts"),
+)
 LARGEST_TEXT = 1_000_000
 PATIENCE_SECONDS = 10
 
@@ -30,19 +33,20 @@ def look(asked: dict[str, Any], root: str = "/") -> dict[str, Any]:
     """What is on the machine.
 
     ``asked`` has ``files`` (a sum for each path), ``directories``, ``packages``, ``users``, ``units`` (names and
-    patterns) and ``health`` (an address that must answer, or nothing).
+    patterns) and ``health`` (addresses that must answer).
     """
     top = Path(root)
     record = _text(top / STATE / "applied")
     recorded = [line.split("  ", 1)[1] for line in record.splitlines() if line.startswith("sum ")]
     people = [path.removeprefix(PEOPLE) for path in recorded if path.startswith(PEOPLE)]
     units = _units([*asked["units"], *_recorded("unit", record), UNIT, UNDO_TIMER])
-    workers = [units.pop(name, {}).get("ActiveState") for name in (UNIT, UNDO_TIMER)]
+    worker, timer = (units.pop(name, {}).get("ActiveState") in {"active", "activating"} for name in (UNIT, UNDO_TIMER))
     files = {path: _file(top, path) for path in {*asked["files"], *recorded}}
     return {
         "installed": _text(top / STATE / "installed").strip(),
         "record": record,
-        "is_busy": any(state in {"active", "activating"} for state in workers),
+        "is_busy": worker,
+        "awaits_proof": timer,
         "pending": json.loads(_text(top / PENDING) or "[]"),
         "files": files,
         "texts": dict(_texts(top, files, asked["files"])),
@@ -50,7 +54,7 @@ def look(asked: dict[str, Any], root: str = "/") -> dict[str, Any]:
         "packages": _packages([*asked["packages"], *_recorded("package", record)]),
         "users": {name: _groups(name) for name in {*asked["users"], *people}},
         "units": units,
-        "health": _health(asked["health"]),
+        "health": next(filter(None, map(_health, asked["health"])), ""),
     }
 
 
@@ -132,9 +136,7 @@ def _units(names: list[str]) -> dict[str, dict[str, str]]:
 
 
 def _health(address: str) -> str:
-    """Nothing where it is well or nobody asked; else what is wrong."""
-    if not address:
-        return ""
+    """Nothing where it is well; else what is wrong."""
     import urllib.error  # noqa: PLC0415  # a third of the time that looking takes, and seldom needed
     import urllib.request  # noqa: PLC0415
 

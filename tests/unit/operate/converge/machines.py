@@ -70,6 +70,11 @@ class FolderMachine:
         self.packages: set[str] = set()
         self.said: list[str] = []
         self.trouble = ""
+        self.crashing: set[str] = set()
+        """Units that are active at each look, and another run of them at each."""
+        self.left_going: dict[str, int] = {}
+        """Units that a run which was cut off has left going: for how many looks they are still active."""
+        self.looks = 0
         self.undo: dict[str, Any] | None = None
         self._left: int | None = None
 
@@ -99,7 +104,7 @@ class FolderMachine:
         return {path: seen for path, seen in told.items() if "/aside/" not in path and "/spare/" not in path}
 
     def look(self, wanted: NodeBundle) -> Observed:
-        return read_observed(self.probed(question(wanted, "")))
+        return read_observed(self.probed(question(wanted, ())))
 
     def probed(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What the probe says on this machine."""
@@ -107,6 +112,7 @@ class FolderMachine:
             patch.setattr(probe, "_units", self._units)
             patch.setattr(probe, "_packages", lambda names: [name for name in names if name in self.packages])
             patch.setattr(probe, "_health", lambda _: self.trouble)
+            self.looks += 1
             return probe.look(asked, str(self.root))
 
     def launched(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -162,8 +168,12 @@ class FolderMachine:
         return told
 
     def _unit(self, name: str) -> dict[str, str]:
-        state = "active" if name in self.active else "inactive"
-        return {"Id": name, "Type": "simple", "LoadState": "loaded", "ActiveState": state, "UnitFileState": "static"}
+        left = self.left_going.get(name, 0)
+        if left:
+            self.left_going[name] = left - 1
+        state = "active" if left or name in self.active else "inactive"
+        told = {"Id": name, "Type": "simple", "LoadState": "loaded", "ActiveState": state, "UnitFileState": "static"}
+        return told | {"InvocationID": str(self.looks if name in self.crashing else 0), "NRestarts": "0"}
 
     @contextmanager
     def _played(self) -> Iterator[None]:

@@ -114,3 +114,41 @@ def test_a_server_that_is_not_there_is_told():
 
     with pytest.raises(ConvergeError, match="could not be asked"):
         asyncio.run(whole())
+
+
+def test_balancers_are_told_by_port_and_by_node():
+    calls = []
+
+    class Told(Balancers):
+        def _get(self, path):
+            rows = {
+                "/nodebalancers": [{"id": 7, "label": "ours"}, {"id": 8, "label": "theirs"}],
+                "/nodebalancers/7/configs": [{"id": 1}, {"id": 2}],
+                "/nodebalancers/7/configs/1/nodes": [
+                    {"id": 11, "label": "web-1", "mode": "accept"},
+                    {"id": 12, "label": "web-2", "mode": "drain"},
+                    {"id": 13, "label": "web-3", "mode": "accept", "status": "UP"},
+                ],
+                "/nodebalancers/7/configs/2/nodes": [{"id": 21, "label": "web-1", "mode": "accept"}],
+            }
+            return rows[path]
+
+        def _put(self, backend, mode):
+            calls.append((backend.path, mode))
+
+    async def whole():
+        told = Told(Api(""), ("ours",))
+        await told.read()
+        assert told.drained() == {"web-2"}
+        await told.drain("web-1")
+        assert told.drained() == {"web-1", "web-2"}
+        assert told.has_others("web-1")
+        with pytest.raises(ConvergeError, match="web-1 is drained"):
+            told.require_another("web-3")
+
+    asyncio.run(whole())
+
+    assert calls == [
+        ("/nodebalancers/7/configs/1/nodes/11", "drain"),
+        ("/nodebalancers/7/configs/2/nodes/21", "drain"),
+    ]

@@ -200,10 +200,24 @@ def test_a_database_that_would_leave_the_machine_is_refused_without_leave(machin
         machine.decide(OLD, allow_restart=False)
 
 
-def test_another_image_is_not_this_doors_work(machine):
-    def web(image):
-        return a_bundle(a_file("/etc/containers/systemd/mastodon-web.container", f"[Container]\nImage={image}\n"))
+WEB = "/etc/containers/systemd/mastodon-web.container"
 
+
+def web(image):
+    return a_bundle(a_file(WEB, f"[Container]\nImage={image}\n"))
+
+
+def test_an_image_that_only_a_hand_has_changed_is_put_right(machine):
+    machine.boot(web("mastodon:v4.7.4"))
+    machine.put(WEB, "[Container]\nImage=mastodon:mine\n")
+
+    steps = machine.converge(web("mastodon:v4.7.4"))
+
+    assert steps.edited == (WEB,)
+    assert "v4.7.4" in machine.at(WEB).read_text()
+
+
+def test_another_image_is_not_this_doors_work(machine):
     machine.boot(web("mastodon:v4.7.4"))
 
     with pytest.raises(ConvergeError, match=r"mastodon:v4.7.4, and the plan wants mastodon:v4.8.0"):
@@ -215,9 +229,50 @@ def test_a_machine_that_never_finished_installing_itself_is_left_alone(tmp_path)
         FolderMachine(tmp_path).decide(OLD)
 
 
-def test_a_machine_at_which_somebody_else_works_is_left_alone(machine):
-    with pytest.raises(ConvergeError, match="another converge"):
-        decide(NEW, replace(machine.look(NEW), is_busy=True), allow_restart=True)
+@pytest.mark.parametrize("what", ["is_busy", "awaits_proof"])
+def test_a_machine_at_which_an_earlier_run_is_still_at_work_is_left_alone(machine, what):
+    with pytest.raises(ConvergeError, match="earlier converge"):
+        decide(NEW, replace(machine.look(NEW), **{what: True}), allow_restart=True)
+
+
+def test_what_is_not_well_is_told_also_where_nothing_is_to_be_done(machine):
+    machine.trouble = "http://127.0.0.1:3000/health answers 500"
+
+    seen = replace(machine.look(OLD), health=machine.trouble)
+
+    assert decide(OLD, seen, allow_restart=True).unwell == (machine.trouble,)
+    assert not decide(OLD, seen, allow_restart=True)
+
+
+def test_a_file_that_lay_there_before_the_bundle_had_it_is_saved_aside(machine):
+    more = "/etc/nginx/more.conf"
+    machine.put(more, "mine\n")
+
+    steps = machine.converge(a_bundle(*OLD.files, a_file(more), units=("nginx.service",)))
+
+    assert steps.edited == (more,)
+    assert machine.at(f"/var/lib/mastodon-infra/aside/now{more}").read_text() == "mine\n"
+
+
+def test_a_file_that_is_new_in_the_bundle_and_there_already_as_it_should_be_is_nobodys_edit(machine):
+    more = "/etc/nginx/more.conf"
+    machine.put(more, "one\n")
+
+    assert machine.decide(a_bundle(*OLD.files, a_file(more), units=("nginx.service",))).edited == ()
+
+
+def test_a_link_in_the_place_of_a_file_is_told_and_what_it_leads_to_is_saved_aside(machine):
+    machine.put("/srv/mine.conf", "mine\n")
+    machine.at(NGINX).unlink()
+    machine.at(NGINX).symlink_to(machine.at("/srv/mine.conf"))
+
+    steps = machine.converge(OLD)
+
+    assert steps.edited == (NGINX,)
+    assert machine.at(NGINX).read_text() == "one\n"
+    assert not machine.at(NGINX).is_symlink()
+    assert machine.at(f"/var/lib/mastodon-infra/aside/now{NGINX}").read_text() == "mine\n"
+    assert machine.at("/srv/mine.conf").read_text() == "mine\n"
 
 
 def test_missing_packages_are_added_and_none_is_taken_away(machine):

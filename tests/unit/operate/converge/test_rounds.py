@@ -1,173 +1,166 @@
-"""Many machines: the order in which they change, who is drained, and what happens at the first that is not well."""
+"""Many machines: the order in which they change, and what happens at the first that is not well."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
 from mastodon_infra.model.instance import InstanceSpec
-from mastodon_infra.operate.api import Api
-from mastodon_infra.operate.converge import carry, rounds
-from mastodon_infra.operate.converge.balancer import Balancers
-from mastodon_infra.operate.converge.carry import Carrier
-from mastodon_infra.operate.converge.decide import ConvergeError
-from mastodon_infra.operate.converge.machine import probe
-from mastodon_infra.operate.reach import Outcome, ReachError
+from mastodon_infra.operate.converge import rounds
+from mastodon_infra.operate.converge.decide import ConvergeError, UnwellError
 from mastodon_infra.plan.instance import plan_instance
+from mastodon_infra.render.difference import Act, Verb
 from tests.parsers.cases import SMALLEST
-from tests.unit.operate.converge.machines import FolderMachine, a_bundle, a_file
+from tests.unit.operate.converge.fleet import (
+    WEB,
+    FakeBalancers,
+    bundle_of,
+    carrier_of,
+    changed,
+    converge,
+    without_patience,
+)
+from tests.unit.operate.converge.machines import a_bundle, a_file
 
 SSHD = "/etc/ssh/sshd_config.d/10-mastodon-infra.conf"
 
 
-def bundle_of(name, text, *, need="restart nginx.service"):
-    return replace(a_bundle(a_file("/etc/nginx/nginx.conf", text, need=need), units=("nginx.service",)), node=name)
+def order_of(plan, nodes, **more):
+    return [one.nodes for one in rounds.rounds(plan, nodes, **more)]
 
 
-class Machines:
-    """Machines in folders, reached without a network. ``told`` is what happened, in order."""
+def test_data_goes_first_then_web_nodes_one_at_a_time_and_the_jump_machine_last(large, machines):
+    order = order_of(large, machines.of)
 
-    def __init__(self, folder, names):
-        self.told = []
-        self.lets_in = True
-        self.of = {name: FolderMachine(folder / name) for name in names}
-        for name, machine in self.of.items():
-            machine.boot(bundle_of(name, "one\n"))
-
-    async def run(self, node, *words, **_):
-        if words[0] == "systemctl":
-            machine = self.of[node]
-            if not self.lets_in:
-                raise ReachError("port 22 refuses the keys of alice", where=node)
-            if words[1] == "stop":
-                machine.undo = None
-            if words[1] == "reload":
-                self.told.append(f"{node} sends visitors away")
-                return Outcome(0, "", "")
-            return Outcome(0 if words[1] == "stop" or machine.undo else 3, "", "")
-        return Outcome(0, "", "")
-
-    async def ask(self, _, node, program, asked, **__):
-        if program is probe:
-            return self.of[node].probed(asked)
-        self.told.append(node)
-        return self.of[node].launched(asked)
-
-    @asynccontextmanager
-    async def connect(self):
-        yield self
+    assert order == [("postgres-1",), ("redis-1",), ("sidekiq-1",), *((name,) for name in WEB), (large.jump,)]
 
 
-class FakeBalancers(Balancers):
-    def __init__(self, told, *, drained=()):
-        super().__init__(Api(""), ())
-        self.told, self.out = told, drained
+def test_some_of_the_others_go_at_once(machines):
+    plan = plan_instance(InstanceSpec.model_validate(SMALLEST | {"size": "large", "nodes": {"sidekiq": {"count": 6}}}))
 
-    def drained(self):
-        return frozenset(self.out)
+    order = [one for one in order_of(plan, {node.name: 1 for node in plan.nodes}) if one[0].startswith("sidekiq")]
 
-    async def drain(self, node):
-        self.told.append(f"drain {node}")
-
-    async def accept(self, node):
-        self.told.append(f"accept {node}")
+    assert [len(one) for one in order] == [rounds.AT_ONCE, 2]
 
 
-@pytest.fixture(scope="module")
-def large():
-    return plan_instance(InstanceSpec.model_validate(SMALLEST | {"size": "large"}))
+def test_a_jump_machine_that_serves_goes_after_the_other_web_nodes(large, machines):
+    by_web = replace(large, jump="web-1")
+
+    assert order_of(by_web, machines.of)[-3:] == [("web-2",), ("web-3",), ("web-1",)]
+    assert order_of(by_web, machines.of, drained=frozenset({"web-1"}))[-3:] == [("web-1",), ("web-2",), ("web-3",)]
 
 
-@pytest.fixture
-def machines(large, tmp_path, monkeypatch):
-    made = Machines(tmp_path, [node.name for node in large.nodes])
-    monkeypatch.setattr(carry, "_ask", made.ask)
-    monkeypatch.setattr(carry, "PAUSE_SECONDS", 0)
-    monkeypatch.setattr(rounds, "QUIET_SECONDS", 0)
-    return made
+def test_what_is_not_well_goes_before_what_is_and_what_is_out_before_both(large, machines):
+    order = order_of(large, machines.of, drained=frozenset({"web-2"}), unwell=frozenset({"web-3", "redis-1"}))
+
+    assert order[:2] == [("redis-1",), ("postgres-1",)]
+    assert order[-4:] == [("web-2",), ("web-3",), ("web-1",), (large.jump,)]
 
 
-def carrier_of(machines):
-    return Carrier(reach=machines, connect=machines.connect, health=lambda _: "", allow_restart=False)
+SICK = "http://127.0.0.1:3000/health answers 500"
 
 
-def converge(machines, plan, bundles, balancers=None):
-    async def whole():
-        carrier = carrier_of(machines)
-        steps = await rounds.decide_all(carrier, bundles)
-        await rounds.bring_all(carrier, plan, steps, balancers, lambda *_: None)
+def test_the_first_that_is_not_well_ends_it(large, machines, monkeypatch):
+    without_patience(monkeypatch)
+    machines.of["web-1"].trouble = SICK
 
-    asyncio.run(whole())
+    with pytest.raises(UnwellError, match="answers 500") as caught:
+        converge(machines, large, changed(machines), FakeBalancers(machines.told))
 
-
-def changed(machines, **more):
-    return {name: bundle_of(name, "two\n", **more) for name in machines.of}
+    assert machines.told[-3:] == ["drain web-1", "web-1 sends visitors away", "web-1"]
+    assert caught.value.exit_code == 4
 
 
-def test_data_goes_first_and_web_nodes_last_one_at_a_time(large, machines):
-    order = [one.nodes for one in rounds.rounds(large, machines.of)]
+def test_nothing_is_changed_while_a_machine_that_needs_nothing_is_not_well(large, machines, monkeypatch):
+    without_patience(monkeypatch)
+    wanted = changed(machines) | {"web-1": bundle_of("web-1", "one\n")}
+    machines.of["web-1"].trouble = SICK
 
-    assert [one for one in order if one[0].startswith(("postgres", "redis"))] == order[: order.index(("redis-1",)) + 1]
-    assert order[-len([name for name in machines.of if name.startswith("web")]) :] == [
-        (name,) for name in machines.of if name.startswith("web")
-    ]
-    assert max(map(len, order)) <= rounds.AT_ONCE
-    assert sorted(name for one in order for name in one) == sorted(machines.of)
+    with pytest.raises(
+        UnwellError, match="web-1\n  it is not well, and what it should hold is there already"
+    ) as caught:
+        converge(machines, large, wanted, FakeBalancers(machines.told))
+
+    assert machines.told == []
+    assert "web-1 is not well" in machines.words[0]
+    assert "STACK web-1 shows why" in caught.value.problems[0].hint
 
 
-def test_a_web_node_is_drained_changed_and_put_back_before_the_next_one(large, machines):
+def test_an_unwell_machine_is_told_also_where_nothing_is_to_be_changed(large, machines, monkeypatch):
+    without_patience(monkeypatch)
+    machines.of["sidekiq-1"].trouble = machines.of["web-1"].trouble = SICK
+
+    with pytest.raises(UnwellError) as caught:
+        converge(machines, large, {name: bundle_of(name, "one\n") for name in machines.of})
+
+    assert {problem.where for problem in caught.value.problems} == {"sidekiq-1", "web-1"}
+
+
+def test_an_unwell_machine_may_be_mended_by_its_change(large, machines):
+    machine = machines.of["web-2"]
+    machine.trouble = SICK
+    mended = machine.launched
+
+    def launched(asked):
+        machine.trouble = ""
+        return mended(asked)
+
+    machine.launched = launched
     converge(machines, large, changed(machines), FakeBalancers(machines.told))
-
-    at = machines.told.index("drain web-1")
-    assert machines.told[at : at + 8] == [
-        *("drain web-1", "web-1 sends visitors away", "web-1", "accept web-1"),
-        *("drain web-2", "web-2 sends visitors away", "web-2", "accept web-2"),
-    ]
-
-
-def test_a_web_node_that_an_earlier_run_left_out_goes_first(large, machines):
-    """Else the one that still serves would be drained while the other one is out."""
-    converge(machines, large, changed(machines), FakeBalancers(machines.told, drained={"web-2"}))
 
     assert machines.told.index("accept web-2") < machines.told.index("drain web-1")
 
 
-def test_a_web_node_that_only_reloads_is_not_drained(large, machines):
-    converge(machines, large, changed(machines, need="reload nginx.service"), FakeBalancers(machines.told))
-
-    assert set(machines.told) == set(machines.of)
-
-
-def test_the_first_that_is_not_well_ends_it_and_stays_out_of_the_balancer(large, machines, monkeypatch):
-    monkeypatch.setattr(carry, "SETTLE_SECONDS", 0)
-    monkeypatch.setattr(Carrier.wait_until_well, "__kwdefaults__", {"seconds": 0})
-    machines.of["web-1"].trouble = "http://127.0.0.1:3000/health answers 500"
-
-    with pytest.raises(ConvergeError, match="answers 500"):
-        converge(machines, large, changed(machines), FakeBalancers(machines.told))
-
-    assert machines.told[-3:] == ["drain web-1", "web-1 sends visitors away", "web-1"]
-
-
 def test_a_second_run_changes_nothing(large, machines):
-    converge(machines, large, changed(machines))
+    assert set(converge(machines, large, changed(machines))) == set(machines.of)
     machines.told.clear()
 
-    converge(machines, large, changed(machines))
-
+    assert converge(machines, large, changed(machines)) == {}
     assert machines.told == []
 
 
-def test_a_node_that_an_earlier_run_left_out_is_put_back(large, machines):
-    async def whole():
-        carrier = carrier_of(machines)
-        steps = await rounds.decide_all(carrier, {name: bundle_of(name, "one\n") for name in machines.of})
-        await rounds.put_back(carrier, FakeBalancers(machines.told, drained={"web-2"}), steps, lambda *_: None)
+def test_what_fails_in_a_round_is_told_of_all_its_machines(large, machines):
+    for name in ("web-1", "web-2"):
+        machines.of[name].at("/var/lib/mastodon-infra/installed").unlink()
 
-    asyncio.run(whole())
+    with pytest.raises(ConvergeError) as caught:
+        converge(machines, large, changed(machines))
 
-    assert machines.told == ["accept web-2"]
+    assert [problem.where for problem in caught.value.problems] == ["web-1", "web-2"]
+
+
+def medium():
+    return plan_instance(InstanceSpec.model_validate(SMALLEST | {"size": "medium"}))
+
+
+def test_the_pooler_that_all_go_through_is_shared_and_one_of_a_machines_own_is_not(large):
+    assert rounds.shared_units(medium(), "postgres-1") == ("pgbouncer.service",)
+    assert rounds.shared_units(medium(), "web-1") == ()
+    assert rounds.shared_units(large, "web-1") == ()
+
+
+def test_pages_and_streams_are_asked_where_they_listen(large):
+    node = large.node("web-1")
+
+    assert rounds.health_addresses(large, "web-1") == (
+        "http://127.0.0.1:3000/health",
+        f"http://{node.address}:4000/api/v1/streaming/health",
+    )
+    solo = plan_instance(InstanceSpec.model_validate(SMALLEST | {"size": "solo"}))
+    assert rounds.health_addresses(solo, "web-1")[1:] == ("http://127.0.0.1:4000/api/v1/streaming/health",)
+    assert rounds.health_addresses(large, "sidekiq-1") == ()
+
+
+def test_who_changes_before_the_data_that_it_asks_is_known_beforehand(large, machines):
+    async def steps():
+        return await rounds.decide_all(carrier_of(machines), changed(machines))
+
+    found = asyncio.run(steps())
+    restart = Act(Verb.RESTART, "postgresql@17-main.service")
+    waits = found | {"postgres-1": replace(found["postgres-1"], waiting=(restart,))}
+
+    assert not rounds.ahead(large, found)
+    assert rounds.ahead(large, waits) == rounds.Ahead(("postgres-1",), (*WEB, "sidekiq-1"))
 
 
 class TestAccess:
@@ -206,36 +199,3 @@ class TestAccess:
         assert after == before
         assert machine.said == ["systemctl reload-or-restart ssh.service"] * 2
         assert machine.decide(self.with_sshd("new\n")).edited == ()
-
-
-def test_balancers_are_told_by_port_and_by_node():
-    calls = []
-
-    class Told(Balancers):
-        def _get(self, path):
-            rows = {
-                "/nodebalancers": [{"id": 7, "label": "ours"}, {"id": 8, "label": "theirs"}],
-                "/nodebalancers/7/configs": [{"id": 1}, {"id": 2}],
-                "/nodebalancers/7/configs/1/nodes": [
-                    {"id": 11, "label": "web-1", "mode": "accept"},
-                    {"id": 12, "label": "web-2", "mode": "drain"},
-                ],
-                "/nodebalancers/7/configs/2/nodes": [{"id": 21, "label": "web-1", "mode": "accept"}],
-            }
-            return rows[path]
-
-        def _put(self, backend, mode):
-            calls.append((backend.path, mode))
-
-    async def whole():
-        told = Told(Api(""), ("ours",))
-        await told.read()
-        assert told.drained() == {"web-2"}
-        await told.drain("web-1")
-
-    asyncio.run(whole())
-
-    assert calls == [
-        ("/nodebalancers/7/configs/1/nodes/11", "drain"),
-        ("/nodebalancers/7/configs/2/nodes/21", "drain"),
-    ]
