@@ -19,8 +19,7 @@ from typing import Any
 STATE = "var/lib/mastodon-infra"
 PENDING = "run/mastodon-infra-converge/pending.json"
 PEOPLE = "/etc/ssh/authorized_keys.d/"
-UNIT = "mastodon-infra-converge.service"
-UNDO_TIMER = "mastodon-infra-undo.timer"
+WORKERS = ("mastodon-infra-converge.service", "mastodon-infra-undo.timer", "mastodon-infra-undo.service")
 SHOWN = ("Id", "Type", "LoadState", "ActiveState", "UnitFileState", "ConditionResult", "ConditionTimestamp", "Job")
 LARGEST_TEXT = 1_000_000
 PATIENCE_SECONDS = 10
@@ -36,8 +35,8 @@ def look(asked: dict[str, Any], root: str = "/") -> dict[str, Any]:
     record = _text(top / STATE / "applied")
     recorded = [line.split("  ", 1)[1] for line in record.splitlines() if line.startswith("sum ")]
     people = [path.removeprefix(PEOPLE) for path in recorded if path.startswith(PEOPLE)]
-    units = _units([*asked["units"], *_recorded("unit", record), UNIT, UNDO_TIMER])
-    workers = [units.pop(name, {}).get("ActiveState") for name in (UNIT, UNDO_TIMER)]
+    units = _units([*asked["units"], *_recorded("unit", record), *WORKERS])
+    workers = [units.pop(name, {}).get("ActiveState") for name in WORKERS]
     files = {path: _file(top, path) for path in {*asked["files"], *recorded}}
     return {
         "installed": _text(top / STATE / "installed").strip(),
