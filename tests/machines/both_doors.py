@@ -104,6 +104,10 @@ for unit in "$@"; do
     tr '\0' '\n' < "/proc/$pid/environ" | sort | grep -Ev "^($ITS_OWN)=" | sha256sum | part "$unit has the environment"
 done
 podman ps --format '{{.Names}} {{.Image}} {{.Command}} {{.Networks}}' | sort | part containers
+for name in $(podman ps --format '{{.Names}}'); do
+    grep -hE '(postgres|redis)\.mastodon\.internal' "$(podman inspect --format '{{.HostsPath}}' "$name")" |
+        sort | part "$name knows"
+done
 sshd -T | sort | part sshd
 nginx -T 2> /dev/null | part nginx
 curl --silent --insecure --head https://127.0.0.1/ | grep -i '^server:' | part nginx
