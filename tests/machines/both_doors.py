@@ -8,6 +8,7 @@ PROJECT = Path(__file__).parents[2]
 GONE_PACKAGE = "pgbouncer"
 GONE_SETTING = "net.ipv4.ip_default_ttl"
 GONE_UNIT = "mastodon-gone.service"
+GONE_DIRECTORY = "/etc/mastodon-gone"
 ARGUMENTS = "/etc/default/prometheus-node-exporter"
 JOURNAL = "/etc/systemd/journald.conf.d/"
 TEMPLATE = "etc/systemd/journald.conf.d/10-mastodon-infra.conf.j2"
@@ -22,6 +23,9 @@ needs = "restart {GONE_UNIT}"
 
 [[units]]
 name = "{GONE_UNIT}"
+
+[[directories]]
+path = "{GONE_DIRECTORY}"
 """
 GONE_FILES = {
     "base/etc/sysctl.d/61-gone.conf.j2": f"{GONE_SETTING} = 61\n",

@@ -10,7 +10,8 @@ from mastodon_infra.model.role import Queue
 from mastodon_infra.plan.instance import plan_instance
 from mastodon_infra.plan.naming import service_host
 from mastodon_infra.render.bundle import bundle
-from mastodon_infra.render.difference import Verb, difference
+from mastodon_infra.render.bundle_types import Action, Need
+from mastodon_infra.render.difference import Verb, difference, unit_of
 from mastodon_infra.render.wiring import Wiring
 from tests.unit.render.conftest import MINIMUM
 
@@ -226,3 +227,11 @@ def test_another_web_node_tells_no_container_of_the_others_anything():
 
     assert {at: after[at] for at in before} == before
     assert ("web-4", f"{CONTAINERS}mastodon-web.container") in after
+
+
+def test_other_options_of_a_volume_are_taken_in_by_mounting_it_anew():
+    """And so they wait for leave, as all that interrupts what holds data."""
+    mounts = [file for made in bundles_of(planned()).values() for file in made.files if file.path.endswith(".mount")]
+
+    assert mounts
+    assert {file.needs for file in mounts} == {Need(Action.RESTART, unit_of(file.path)) for file in mounts}

@@ -2,7 +2,7 @@
 
 It may be killed at any point: what is there is then a mix of old and new whole files, and the next run completes it.
 What units still have to do lies in /run until it is done; a reboot, which does all of it, takes that note away.
-What a changed access had replaced lies beside the record until it is proven: power that is lost meanwhile proves nothing.
+What a changed access had replaced lies beside the record until it is proven, so that the next boot may bring it back.
 """
 
 from __future__ import annotations
@@ -53,9 +53,15 @@ def apply(job: Job, root: str = "/") -> None:
     _settle_units(job)
     _act(at, job)
     if job["is_last"]:
+        at.remove_directories(_directories(at.record()) - _directories(job["record"]))
         at.write(f"{STATE}/applied", job["record"].encode())
         _tell_digest(at, job)
     at.clear()
+
+
+def _directories(record: str) -> set[str]:
+    """The directories of a record, each of whose lines has a mode and two owners before the path."""
+    return {line.split(" ", 4)[4] for line in record.splitlines() if line.startswith("directory ")}
 
 
 def _take_away(at: _Place, job: Job) -> None:
@@ -163,6 +169,13 @@ class _Place:
             if target.parent.suffix == ".d":
                 target.parent.rmdir()
 
+    def remove_directories(self, paths: set[str]) -> None:
+        """Those that were made by an earlier bundle, unless something is in them or a package has them too."""
+        for path in sorted(paths, reverse=True):
+            if not _run("dpkg-query", "--search", path, may_fail=True):
+                with contextlib.suppress(OSError):
+                    self.of(path).rmdir()
+
     def save_aside(self, path: str, moment: str) -> None:
         """A copy for whoever edited it, where root alone reads."""
         source, target = self.of(path), self.of(f"{STATE}/aside/{moment}{path}")
@@ -176,10 +189,14 @@ class _Place:
 
     def journal(self, lines: str) -> None:
         """Say beforehand what will be laid down, so that whatever is half-way can be told from other people's."""
-        record = self.of(f"{STATE}/applied")
-        text = record.read_text(encoding="utf-8") if record.exists() else ""
+        text = self.record()
         if lines and not text.endswith(lines):
             self.write(f"{STATE}/applied", f"{text}{lines}".encode())
+
+    def record(self) -> str:
+        """What was last applied."""
+        record = self.of(f"{STATE}/applied")
+        return record.read_text(encoding="utf-8") if record.exists() else ""
 
     def note(self, acts: list[dict[str, Any]]) -> None:
         """What is still to be done to units; nothing left is no note."""
@@ -188,7 +205,6 @@ class _Place:
             self.write(f"{NOTES}/pending.json", json.dumps(acts).encode())
         else:
             path.unlink(missing_ok=True)
-
 
     def prove(self) -> None:
         """Nothing is to be brought back any more, also not by the next boot."""

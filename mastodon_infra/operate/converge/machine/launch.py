@@ -1,8 +1,8 @@
 """Starts a job in a unit of its own, so that it goes on when the SSH session ends, and prints its result as JSON.
 
 Where a job may lock people out, a timer is set first that brings back what was there, and the next boot does so too.
-Whoever gets in by a new session stops the timer, and the job that is sent then ends the rest. Sent as text and run there,
-as root. Jobs hold secrets: they lie in memory, where root alone reads, and go with the unit that does them.
+Whoever gets in by a new session stops the timer, and the job that is sent then ends the rest. Sent as text and run
+there, as root. Jobs hold secrets: they lie in memory, where root alone reads, and go with the unit that does them.
 """
 
 from __future__ import annotations

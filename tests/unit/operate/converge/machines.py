@@ -121,7 +121,7 @@ class FolderMachine:
             patch.setattr(launch, "_start", self._start)
             return launch.launch(asked, str(self.root))
 
-    def _start(self, unit: str, *_: str, folder: Path, word: str) -> str:
+    def _start(self, *_: str, folder: Path, word: str) -> str:
         """systemd-run: the job at once, what a timer does later."""
         if word == "undo":
             self.undo = folder
@@ -211,6 +211,8 @@ class FolderMachine:
         unit = words[-1]
         if words[:2] == ("systemctl", "is-enabled"):
             return "static"
+        if words[0] == "dpkg-query":
+            return f"theirs: {unit}" if unit == "/etc/theirs" and "theirs" in self.packages else ""
         self.said.append(" ".join(words))
         if {"stop", "disable"} & set(words):
             self.active.discard(unit)

@@ -1,4 +1,4 @@
-"""The edges of a job on the machine: power that is lost, two who launch, units that do not start, files turned secret."""
+"""The edges of a job on the machine: power that is lost, two who launch, units that fail, files that turn secret."""
 
 import fcntl
 import json
@@ -177,6 +177,26 @@ def test_what_a_killed_run_left_no_longer_keeps_packages_from_starting_services(
     machine.converge(NEW)
 
     assert not mark.exists()
+
+
+class TestDirectoriesThatLeftTheBundle:
+    @pytest.fixture
+    def converged(self, machine):
+        machine.boot(a_bundle(directories=("/etc/gone", "/etc/gone/below", "/etc/full", "/etc/theirs")))
+        machine.put("/etc/full/something", "")
+        machine.packages = {"theirs"}
+        machine.converge(a_bundle())
+        return machine
+
+    def test_go_where_they_are_empty(self, converged):
+        assert not converged.at("/etc/gone").exists()
+        assert not converged.decide(a_bundle())
+
+    def test_stay_where_something_is_in_them(self, converged):
+        assert converged.at("/etc/full/something").exists()
+
+    def test_stay_where_a_package_has_them_too(self, converged):
+        assert converged.at("/etc/theirs").exists()
 
 
 def test_a_unit_that_cannot_be_enabled_is_told(machine, monkeypatch):
