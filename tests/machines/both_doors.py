@@ -50,7 +50,10 @@ ANOTHER = (
 
 
 def release_before(folder):
-    """A copy of this release in which everything is different that a release may change."""
+    """A copy of this release in which everything is different that a release may change.
+
+    No other release is there yet. Once one is, it is what converge has to start from; this shows more changes at once.
+    """
     for name in ("mastodon_infra", "templates"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     templates = folder / "templates"
