@@ -8,6 +8,7 @@ from mastodon_infra.model.mastodon import Registrations
 from mastodon_infra.model.role import Role
 from mastodon_infra.plan.budget import MemoryLimit
 from mastodon_infra.plan.firewall import SIDEKIQ_METRICS_PORT
+from mastodon_infra.plan.network_types import InternalHost
 from mastodon_infra.plan.tuning.containers import ContainerTuning
 from mastodon_infra.plan.tuning.maintenance import MaintenancePlan
 from mastodon_infra.plan.tuning.sidekiq import SidekiqStop
@@ -86,6 +87,7 @@ class PumaContext:
     """Puma on a web node. ``exporter_*`` matter only where ``has_metrics``."""
 
     image: str
+    stores: tuple[InternalHost, ...]
     environment: tuple[str, ...]
     ca_path: str
     containers: ContainerTuning
@@ -104,6 +106,7 @@ def puma_context(scene: Scene) -> PumaContext:
     has_metrics = scene.memory_mib("puma-metrics") is not None
     return PumaContext(
         image=scene.plan.mastodon.web_image,
+        stores=scene.stores(),
         environment=web_lines(scene),
         ca_path=CA_PATH,
         containers=scene.plan.mastodon.containers,
@@ -122,6 +125,7 @@ class StreamingContext:
     """Streaming on a node: one process a port."""
 
     image: str
+    stores: tuple[InternalHost, ...]
     environment: tuple[str, ...]
     ca_path: str
     ports: tuple[int, ...]
@@ -136,6 +140,7 @@ def streaming_context(scene: Scene) -> StreamingContext:
     assert tuning is not None
     return StreamingContext(
         image=scene.plan.mastodon.streaming_image,
+        stores=scene.stores(),
         environment=streaming_lines(scene),
         ca_path=CA_PATH,
         ports=tuning.ports,
@@ -160,6 +165,7 @@ class SidekiqContext:
     """Sidekiq on a node."""
 
     image: str
+    stores: tuple[InternalHost, ...]
     environment: tuple[str, ...]
     ca_path: str
     processes: tuple[SidekiqProcessView, ...]
@@ -180,6 +186,7 @@ def sidekiq_context(scene: Scene) -> SidekiqContext:
     )
     return SidekiqContext(
         image=scene.plan.mastodon.web_image,
+        stores=scene.stores(),
         environment=sidekiq_lines(scene),
         ca_path=CA_PATH,
         processes=processes,

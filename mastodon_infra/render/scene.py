@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from mastodon_infra.model.role import Role
 from mastodon_infra.plan.firewall import SIDEKIQ_METRICS_PORT
-from mastodon_infra.plan.network_types import Bind, Enforcer, FirewallRule, Listener
+from mastodon_infra.plan.naming import service_host
+from mastodon_infra.plan.network_types import Bind, Enforcer, FirewallRule, InternalHost, Listener
 from mastodon_infra.plan.types import InstancePlan, NodePlan
 from mastodon_infra.render.wiring import Wiring
 
@@ -57,6 +58,13 @@ class Scene:
     def addresses(self, process: str) -> tuple[str, ...]:
         """Loopback, and the private address where others ask the process. Never every address of the machine."""
         return tuple(dict.fromkeys((LOOPBACK, self.address(process))))
+
+    def stores(self) -> tuple[InternalHost, ...]:
+        """Where this node finds the stores of Mastodon's processes: what runs here is reached over loopback."""
+        stores = ((Role.POSTGRES, service_host("postgres")), (Role.REDIS, service_host("redis")))
+        return tuple(
+            InternalHost(name, LOOPBACK if self.has(role) else self.plan.address_of(name)) for role, name in stores
+        )
 
     def rules(self) -> tuple[FirewallRule, ...]:
         """The openings that this machine's own firewall holds."""

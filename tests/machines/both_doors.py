@@ -8,6 +8,7 @@ PROJECT = Path(__file__).parents[2]
 GONE_PACKAGE = "pgbouncer"
 GONE_SETTING = "net.ipv4.ip_default_ttl"
 GONE_UNIT = "mastodon-gone.service"
+GONE_DIRECTORY = "/etc/mastodon-gone"
 ARGUMENTS = "/etc/default/prometheus-node-exporter"
 JOURNAL = "/etc/systemd/journald.conf.d/"
 TEMPLATE = "etc/systemd/journald.conf.d/10-mastodon-infra.conf.j2"
@@ -22,6 +23,9 @@ needs = "restart {GONE_UNIT}"
 
 [[units]]
 name = "{GONE_UNIT}"
+
+[[directories]]
+path = "{GONE_DIRECTORY}"
 """
 GONE_FILES = {
     "base/etc/sysctl.d/61-gone.conf.j2": f"{GONE_SETTING} = 61\n",
@@ -46,7 +50,10 @@ ANOTHER = (
 
 
 def release_before(folder):
-    """A copy of this release in which everything is different that a release may change."""
+    """A copy of this release in which everything is different that a release may change.
+
+    No other release is there yet. Once one is, it is what converge has to start from; this shows more changes at once.
+    """
     for name in ("mastodon_infra", "templates"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     templates = folder / "templates"
@@ -104,6 +111,10 @@ for unit in "$@"; do
     tr '\0' '\n' < "/proc/$pid/environ" | sort | grep -Ev "^($ITS_OWN)=" | sha256sum | part "$unit has the environment"
 done
 podman ps --format '{{.Names}} {{.Image}} {{.Command}} {{.Networks}}' | sort | part containers
+for name in $(podman ps --format '{{.Names}}'); do
+    grep -hE '(postgres|redis)\.mastodon\.internal' "$(podman inspect --format '{{.HostsPath}}' "$name")" |
+        sort | part "$name knows"
+done
 sshd -T | sort | part sshd
 nginx -T 2> /dev/null | part nginx
 curl --silent --insecure --head https://127.0.0.1/ | grep -i '^server:' | part nginx

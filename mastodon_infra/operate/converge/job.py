@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from mastodon_infra.operate.converge.decide import Steps
-from mastodon_infra.render.bundle_types import BundleUser, UnitState
-from mastodon_infra.render.difference import Act
+from mastodon_infra.render.bundle_types import Action, BundleUser, UnitState
+from mastodon_infra.render.difference import Act, Verb, unit_names
 from mastodon_infra.render.installer import record_lines, record_text
 
 
@@ -33,10 +33,24 @@ def whole_job(steps: Steps, *, moment: str) -> dict[str, Any]:
 
 def access_job(steps: Steps, *, moment: str) -> dict[str, Any]:
     """The part that could lock people out, alone: it is proven before anything else is done."""
-    guarded = set(steps.guarded)
-    acts = tuple(act for act in steps.acts if act.because and guarded.issuperset(act.because))
+    acts = tuple(_access_acts(steps))
     others = tuple(act for act in steps.acts if act not in acts)
-    return _job(steps, guarded, acts, (*others, *steps.waiting), moment)
+    return _job(steps, set(steps.guarded), acts, (*others, *steps.waiting), moment)
+
+
+def _access_acts(steps: Steps) -> Iterator[Act]:
+    """What takes the guarded files in, whatever else asks for it: proven is only what runs.
+
+    Where the machine is to reboot, which does it all, it is done beforehand too.
+    """
+    changes = [change for change in steps.difference.files if change.path in steps.guarded]
+    needs = {change.either.needs.unit: change.either.needs for change in changes}
+    yield from (act for act in steps.acts if act.unit and act.unit in needs)
+    if any(act.verb is Verb.REBOOT for act in steps.acts):
+        known = unit_names(steps.wanted)
+        for unit, need in needs.items():
+            if unit in known and need.action in {Action.RELOAD, Action.RESTART}:
+                yield Act(Verb(need.action.value), unit)
 
 
 def retired(steps: Steps) -> tuple[BundleUser, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.machines.bad_days.measure import KINDS, Measured
@@ -11,19 +11,22 @@ from tests.machines.bad_days.measure import KINDS, Measured
 if TYPE_CHECKING:
     from tests.machines.bad_days.stage import Stage
 
-ALL_KINDS = frozenset(KINDS)
+
+def at_most(share: float, **others: float) -> Mapping[str, float]:
+    """What share of each kind of request may fail; some kinds have another one."""
+    return {**dict.fromkeys(KINDS, share), **others}
 
 
 @dataclass(frozen=True)
 class Bounds:
     """What a day may cost. No row that was acknowledged is ever lost.
 
-    ``failing`` are the kinds of requests that may fail at all, and ``recovered`` the seconds from each of the day's
-    blows after which none does.
+    ``failing`` is the share of each kind of requests that may fail, of all that are sent in the day; where a kind is
+    not named none may. ``recovered`` are the seconds from each of the day's blows after which none does.
     """
 
     recovered: float
-    failing: frozenset[str] = frozenset()
+    failing: Mapping[str, float] = field(default_factory=dict)
     jobs_lost: int = 0
     jobs_doubled: int = 0
 
@@ -60,7 +63,7 @@ def faults(day: BadDay, measured: Measured, *, is_patient: bool) -> Iterator[str
     """What was worse than expected."""
     bounds = day.bounds
     for kind, count in measured.failed.items():
-        if count and kind not in bounds.failing:
+        if count > bounds.failing.get(kind, 0) * measured.sent[kind]:
             said = [error for error in measured.errors if error.startswith(f"{kind}:")]
             yield f"{count} of {measured.sent[kind]} requests of kind {kind} failed: {'; '.join(said[:3])}"
     if measured.recovered > bounds.recovered:

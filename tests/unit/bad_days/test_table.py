@@ -27,7 +27,7 @@ DAY = BadDay(
     number=3,
     title="A machine burns",
     expects="Nobody notices.",
-    bounds=Bounds(recovered=20, failing=frozenset({"post"}), jobs_lost=1),
+    bounds=Bounds(recovered=20, failing={"post": 0.2}, jobs_lost=1),
     do=print,
     alert="NodeDown",
     quiet="it needs 3 minutes",
@@ -47,6 +47,7 @@ class TestFaults:
         ("change", "said"),
         [
             ({"failed": NONE | {"page": 1}, "errors": {"page: status 502": 1}}, "kind page failed: page: status 502"),
+            ({"failed": NONE | {"post": 3}, "errors": {"post: status 500": 3}}, "3 of 10 requests of kind post failed"),
             ({"recovered": 21.0}, "recovered after 21 s, not 20"),
             ({"jobs_lost": (4, 5)}, "2 jobs lost, not 1"),
             ({"jobs_doubled": (4,)}, "1 jobs doubled, not 0"),

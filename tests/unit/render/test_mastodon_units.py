@@ -1,12 +1,19 @@
 """Mastodon's own units: what a container may do, how it ends, and what runs on one node only."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from mastodon_infra.model.instance import InstanceSpec
 from mastodon_infra.model.role import Queue
+from mastodon_infra.plan.instance import plan_instance
+from mastodon_infra.plan.naming import service_host
 from mastodon_infra.render.bundle import bundle
+from mastodon_infra.render.bundle_types import Action, Need
+from mastodon_infra.render.difference import Verb, difference, unit_of
 from mastodon_infra.render.wiring import Wiring
+from tests.unit.render.conftest import MINIMUM
 
 CONTAINERS = "/etc/containers/systemd/"
 
@@ -180,3 +187,51 @@ def test_no_command_prints_a_password_into_the_journal(planned):
         if "podman run" in file.content:
             runs = re.findall(r"podman run(?:\\\n|[^\n])*", file.content)
             assert all("--log-driver=none" in run for run in runs), file.path
+
+
+def planned(**more):
+    return plan_instance(InstanceSpec.model_validate({**MINIMUM, "size": "large", **more}))
+
+
+def restarted(old, new):
+    """The units that restart on each node that both plans have, where one takes the other's place."""
+    before = bundles_of(old)
+    return {
+        name: [act.unit for act in difference(before[name], made).acts if act.verb is Verb.RESTART]
+        for name, made in bundles_of(new).items()
+        if name in before
+    }
+
+
+def test_whoever_holds_a_copy_of_a_store_s_address_starts_anew_when_the_store_moves():
+    plan = planned()
+    name = service_host("redis")
+    hosts = tuple(replace(one, address="10.64.80.9") if one.name == name else one for one in plan.network.hosts)
+
+    found = restarted(plan, replace(plan, network=replace(plan.network, hosts=hosts)))
+
+    assert {"mastodon-web.service", "mastodon-streaming@4000.service"} <= set(found["web-1"])
+    assert [unit for unit in found["sidekiq-1"] if unit.startswith("mastodon-sidekiq-")]
+
+
+def test_another_web_node_tells_no_container_of_the_others_anything():
+    def told(plan):
+        return {
+            (name, file.path): file.content
+            for name, made in bundles_of(plan).items()
+            for file in made.files
+            if file.path.startswith(CONTAINERS)
+        }
+
+    before, after = told(planned()), told(planned(nodes={"web": {"count": 4}}))
+
+    assert {at: after[at] for at in before} == before
+    assert ("web-4", f"{CONTAINERS}mastodon-web.container") in after
+
+
+def test_other_options_of_a_volume_are_taken_in_by_mounting_it_anew():
+    """And so they wait for leave, as all that interrupts what holds data."""
+    mounts = [file for made in bundles_of(planned()).values() for file in made.files if file.path.endswith(".mount")]
+
+    assert mounts
+    assert {file.needs for file in mounts} == {Need(Action.RESTART, unit_of(file.path)) for file in mounts}

@@ -2,6 +2,7 @@
 
 It may be killed at any point: what is there is then a mix of old and new whole files, and the next run completes it.
 What units still have to do lies in /run until it is done; a reboot, which does all of it, takes that note away.
+What a changed access had replaced lies beside the record until it is proven, so that the next boot may bring it back.
 """
 
 from __future__ import annotations
@@ -14,17 +15,25 @@ import pwd
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 STATE = "var/lib/mastodon-infra"
 SPARE = f"{STATE}/spare"
+UNPROVEN = f"{STATE}/unproven"
 NOTES = "run/mastodon-infra-converge"
+STOPS_PACKAGES = f"{NOTES}/adds-packages"
+BOOT_UNIT = "etc/systemd/system/mastodon-infra-undo-at-boot.service"
+BOOT_LINK = "etc/systemd/system/sysinit.target.wants/mastodon-infra-undo-at-boot.service"
 ACT_SECONDS = 300
 PACKAGE_SECONDS = 1800
+LOCK_SECONDS, LOCK_PAUSE_SECONDS = 600, 2
+GENERATED = ("generated", "transient")
 WORDS = {"start": "start", "restart": "restart", "reload": "reload-or-restart"}
 
 UNDO_TIMER = "mastodon-infra-undo.timer"
+GOES_DOWN = "mastodon-infra-goes-down"
 
 Job = dict[str, Any]
 
@@ -44,11 +53,15 @@ def apply(job: Job, root: str = "/") -> None:
     _settle_units(job)
     _act(at, job)
     if job["is_last"]:
+        at.remove_directories(_directories(at.record()) - _directories(job["record"]))
         at.write(f"{STATE}/applied", job["record"].encode())
-        if not job["waiting"]:
-            at.write(f"{STATE}/installed", f"{job['digest']}\n".encode())
-            at.of(f"{STATE}/installed").chmod(0o644)
+        _tell_digest(at, job)
     at.clear()
+
+
+def _directories(record: str) -> set[str]:
+    """The directories of a record, each of whose lines has a mode and two owners before the path."""
+    return {line.split(" ", 4)[4] for line in record.splitlines() if line.startswith("directory ")}
 
 
 def _take_away(at: _Place, job: Job) -> None:
@@ -67,7 +80,7 @@ def _put(at: _Place, job: Job) -> None:
     for folder in job["directories"]:
         at.make_directory(folder["path"])
     for file in job["files"]:
-        at.write(file["path"], file["content"].encode(errors="surrogateescape"))
+        at.write(file["path"], file["content"].encode(errors="surrogateescape"), mode=file["mode"])
     _add_packages(at, job["packages"])
     _mark_packages(job)
     for user in job["users"]:
@@ -76,6 +89,23 @@ def _put(at: _Place, job: Job) -> None:
         _retire(name)
     for one in (*job["directories"], *job["files"]):
         at.give(one)
+
+
+def _tell_digest(at: _Place, job: Job) -> None:
+    """Say which bundle the machine holds, once nothing waits. Where a reboot is to come, it is said on the way down."""
+    path, following = f"{STATE}/installed", f"{STATE}/installed.next"
+    at.of(following).unlink(missing_ok=True)
+    if job["waiting"]:
+        return
+    is_rebooting = any(act["verb"] == "reboot" for act in job["acts"])
+    chosen = following if is_rebooting else path
+    at.write(chosen, f"{job['digest']}\n".encode())
+    at.of(chosen).chmod(0o644)
+    if is_rebooting:
+        # One that an earlier run has left does as well: as it is stopped, it puts the file into its place.
+        words = ("systemd-run", "--quiet", "--collect", f"--unit={GOES_DOWN}", "--remain-after-exit")
+        stop = f"--property=ExecStop=/usr/bin/mv --force /{following} /{path}"
+        _run(*words, "--property=Type=oneshot", stop, "/usr/bin/true", may_fail=True)
 
 
 class _Place:
@@ -87,8 +117,8 @@ class _Place:
     def of(self, path: str) -> Path:
         return self.top / path.lstrip("/")
 
-    def write(self, path: str, content: bytes) -> None:
-        """Whole or not at all; root's alone, until it is given away."""
+    def write(self, path: str, content: bytes, *, mode: int = 0o7777) -> None:
+        """Whole or not at all; root's alone, until it is given away. ``mode`` is what it will have then."""
         target = self.of(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir() and not target.is_symlink():
@@ -101,9 +131,9 @@ class _Place:
             file.flush()
             os.fsync(file.fileno())
         if kept is not None:
-            # Whoever reads it now goes on reading it, until it gets its new access below.
+            # Whoever reads it now, and may later, goes on reading it until it gets its new access below.
             os.chown(spare, kept.st_uid, kept.st_gid)
-            spare.chmod(kept.st_mode & 0o7777)
+            spare.chmod(kept.st_mode & mode)
         spare.replace(target)
         _sync(target.parent)
 
@@ -118,8 +148,9 @@ class _Place:
         return spare
 
     def clear(self) -> None:
-        """Take away what was never put in its place."""
+        """Take away what was never put in its place, and what keeps packages from starting their services."""
         shutil.rmtree(self.of(SPARE), ignore_errors=True)
+        self.of(STOPS_PACKAGES).unlink(missing_ok=True)
 
     def give(self, one: dict[str, Any]) -> None:
         """Owner, group and mode as they should be."""
@@ -138,23 +169,34 @@ class _Place:
             if target.parent.suffix == ".d":
                 target.parent.rmdir()
 
+    def remove_directories(self, paths: set[str]) -> None:
+        """Those that were made by an earlier bundle, unless something is in them or a package has them too."""
+        for path in sorted(paths, reverse=True):
+            if not _run("dpkg-query", "--search", path, may_fail=True):
+                with contextlib.suppress(OSError):
+                    self.of(path).rmdir()
+
     def save_aside(self, path: str, moment: str) -> None:
-        """A copy for whoever edited it, where root alone reads."""
+        """A copy for whoever edited it, where root alone reads; of a link that leads nowhere, the link."""
         source, target = self.of(path), self.of(f"{STATE}/aside/{moment}{path}")
-        if not source.is_file() or target.exists():
+        if not (source.is_file() or source.is_symlink()) or os.path.lexists(target):
             return
         aside = self.of(f"{STATE}/aside")
         aside.mkdir(parents=True, exist_ok=True)
         aside.chmod(0o700)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target)
+        shutil.copy2(source, target, follow_symlinks=source.exists())
 
     def journal(self, lines: str) -> None:
         """Say beforehand what will be laid down, so that whatever is half-way can be told from other people's."""
-        record = self.of(f"{STATE}/applied")
-        text = record.read_text(encoding="utf-8") if record.exists() else ""
+        text = self.record()
         if lines and not text.endswith(lines):
             self.write(f"{STATE}/applied", f"{text}{lines}".encode())
+
+    def record(self) -> str:
+        """What was last applied."""
+        record = self.of(f"{STATE}/applied")
+        return record.read_text(encoding="utf-8") if record.exists() else ""
 
     def note(self, acts: list[dict[str, Any]]) -> None:
         """What is still to be done to units; nothing left is no note."""
@@ -163,6 +205,12 @@ class _Place:
             self.write(f"{NOTES}/pending.json", json.dumps(acts).encode())
         else:
             path.unlink(missing_ok=True)
+
+    def prove(self) -> None:
+        """Nothing is to be brought back any more, also not by the next boot."""
+        for path in (BOOT_LINK, BOOT_UNIT):
+            self.of(path).unlink(missing_ok=True)
+        shutil.rmtree(self.of(UNPROVEN), ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:
@@ -198,19 +246,33 @@ def _add_packages(at: _Place, packages: list[str]) -> None:
     """Install what is missing; no package starts its service, since its owners and units come later."""
     if not packages:
         return
-    stop = at.of(f"{NOTES}/adds-packages")
+    stop = at.of(STOPS_PACKAGES)
     stop.parent.mkdir(parents=True, exist_ok=True)
     stop.touch()
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
-        _run("apt-get", "update", seconds=PACKAGE_SECONDS, environment=environment)
-        _run(
-            *("apt-get", "install", "--yes", "--option=DPkg::Lock::Timeout=600", *packages),
-            seconds=PACKAGE_SECONDS,
-            environment=environment,
-        )
+        # A run that was killed in the middle leaves packages half done, and then apt refuses everything else.
+        _package("dpkg", "--configure", "--pending", may_fail=True)
+        _package("apt-get", "update")
+        _package("apt-get", "install", "--fix-broken", "--yes")
+        _package("apt-get", "install", "--yes", *packages)
     finally:
         stop.unlink(missing_ok=True)
+
+
+def _package(*words: str, may_fail: bool = False) -> None:
+    """What apt or dpkg does; tried again while the daily upgrades, or a person, hold the lock."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            _run(*words, seconds=PACKAGE_SECONDS, environment=environment)
+        except Trouble as trouble:
+            if " lock " in str(trouble) and time.monotonic() < end:
+                time.sleep(LOCK_PAUSE_SECONDS)
+                continue
+            if not may_fail:
+                raise
+        return
 
 
 def _mark_packages(job: Job) -> None:
@@ -242,8 +304,9 @@ def _settle_units(job: Job) -> None:
     for unit in job["disabled"]:
         _run("systemctl", "disable", "--now", "--quiet", unit, seconds=ACT_SECONDS)
     for unit in job["enabled"]:
-        # Static and generated units cannot be enabled, and need not be.
-        _run("systemctl", "enable", "--quiet", unit, may_fail=True)
+        # Generated units cannot be enabled, and need not be; static ones can, which does nothing.
+        if _run("systemctl", "is-enabled", unit, may_fail=True) not in GENERATED:
+            _run("systemctl", "enable", "--quiet", unit)
 
 
 def _act(at: _Place, job: Job) -> None:
@@ -257,7 +320,8 @@ def _act(at: _Place, job: Job) -> None:
         at.note(left + job["waiting"])
 
 
-def _run(*words: str, seconds: int = 120, environment: dict[str, str] | None = None, may_fail: bool = False) -> None:
+def _run(*words: str, seconds: int = 120, environment: dict[str, str] | None = None, may_fail: bool = False) -> str:
+    """Run a program; gives what it says."""
     try:
         done = subprocess.run(  # noqa: S603  # words of the bundle
             words,
@@ -275,24 +339,44 @@ def _run(*words: str, seconds: int = 120, environment: dict[str, str] | None = N
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         message = f"{' '.join(words[:4])}: {lines[0] if lines else f'exit status {done.returncode}'}"
         raise Trouble(message)
+    return done.stdout.strip()
 
 
-def main(folder: Path, word: str) -> None:
-    """``run`` does the job in the folder and leaves its result there; ``undo`` brings back what a job had replaced."""
+def main(folder: Path, word: str, root: str = "/") -> None:
+    """``run`` does the job in the folder and leaves its result there.
+
+    ``undo`` brings back what a job had replaced, and ``boot`` does so before anything has started that reads it.
+    """
     os.umask(0o022)
-    job, undo = folder / "job.json", folder / "undo.json"
-    if word == "undo":
-        apply(json.loads(undo.read_text(encoding="utf-8")))
-        return
-    trouble = ""
+    if word == "run":
+        trouble = _try(folder / "job.json", root)
+        (folder / "result.json").write_text(json.dumps({"trouble": trouble}), encoding="utf-8")
+    else:
+        _undo(root, is_booting=word == "boot")
+
+
+def _try(file: Path, root: str) -> str:
+    """Do the job; gives what went wrong, after which changed access is as it was."""
+    job: Job = json.loads(file.read_text(encoding="utf-8"))
+    at = _Place(Path(root))
+    if job["is_last"]:
+        # Whoever sends this got in by the access that there is.
+        at.prove()
     try:
-        apply(json.loads(job.read_text(encoding="utf-8")))
+        apply(job, root)
     except (Trouble, OSError) as error:
-        trouble = str(error)
-        if undo.exists():
+        if at.of(UNPROVEN).exists():
             _run("systemctl", "stop", UNDO_TIMER, may_fail=True)
-            apply(json.loads(undo.read_text(encoding="utf-8")))
-    (folder / "result.json").write_text(json.dumps({"trouble": trouble}), encoding="utf-8")
+            _undo(root, is_booting=False)
+        return str(error)
+    return ""
+
+
+def _undo(root: str, *, is_booting: bool) -> None:
+    at = _Place(Path(root))
+    job: Job = json.loads(at.of(f"{UNPROVEN}/undo.json").read_text(encoding="utf-8"))
+    apply({**job, "acts": [], "waiting": []} if is_booting else job, root)
+    at.prove()
 
 
 if __name__ == "__main__":

@@ -19,12 +19,13 @@ from typing import Any
 STATE = "var/lib/mastodon-infra"
 PENDING = "run/mastodon-infra-converge/pending.json"
 PEOPLE = "/etc/ssh/authorized_keys.d/"
-UNIT = "mastodon-infra-converge.service"
+WORKERS = ("mastodon-infra-converge.service", "mastodon-infra-undo.service")
 UNDO_TIMER = "mastodon-infra-undo.timer"
 SHOWN = (
     *("Id", "Type", "LoadState", "ActiveState", "UnitFileState", "ConditionResult", "ConditionTimestamp", "Job"),
     *("InvocationID", "NRestarts"),
 )
+GOING = {"active", "activating", "deactivating"}
 LARGEST_TEXT = 1_000_000
 PATIENCE_SECONDS = 10
 
@@ -39,14 +40,14 @@ def look(asked: dict[str, Any], root: str = "/") -> dict[str, Any]:
     record = _text(top / STATE / "applied")
     recorded = [line.split("  ", 1)[1] for line in record.splitlines() if line.startswith("sum ")]
     people = [path.removeprefix(PEOPLE) for path in recorded if path.startswith(PEOPLE)]
-    units = _units([*asked["units"], *_recorded("unit", record), UNIT, UNDO_TIMER])
-    worker, timer = (units.pop(name, {}).get("ActiveState") in {"active", "activating"} for name in (UNIT, UNDO_TIMER))
+    units = _units([*asked["units"], *_recorded("unit", record), *WORKERS, UNDO_TIMER])
+    going = {name for name in (*WORKERS, UNDO_TIMER) if units.pop(name, {}).get("ActiveState") in GOING}
     files = {path: _file(top, path) for path in {*asked["files"], *recorded}}
     return {
         "installed": _text(top / STATE / "installed").strip(),
         "record": record,
-        "is_busy": worker,
-        "awaits_proof": timer,
+        "is_busy": bool(going.intersection(WORKERS)),
+        "awaits_proof": UNDO_TIMER in going,
         "pending": json.loads(_text(top / PENDING) or "[]"),
         "files": files,
         "texts": dict(_texts(top, files, asked["files"])),

@@ -75,7 +75,7 @@ class FolderMachine:
         self.left_going: dict[str, int] = {}
         """Units that a run which was cut off has left going: for how many looks they are still active."""
         self.looks = 0
-        self.undo: dict[str, Any] | None = None
+        self.undo: Path | None = None
         self._left: int | None = None
 
     def boot(self, bundle: NodeBundle) -> None:
@@ -98,10 +98,15 @@ class FolderMachine:
         self.at(path).chmod(mode)
 
     def tree(self) -> dict[str, tuple[str, int]]:
-        """Every file but what was saved aside, and what a killed run has not put in its place."""
+        """Every file on disk but what was saved aside, and what a killed run has not put in its place."""
         files = (path for path in self.root.rglob("*") if path.is_file())
         told = {f"/{path.relative_to(self.root)}": (path.read_text(), path.stat().st_mode & 0o7777) for path in files}
-        return {path: seen for path, seen in told.items() if "/aside/" not in path and "/spare/" not in path}
+        passed = ("/aside/", "/spare/")
+        return {
+            path: seen
+            for path, seen in told.items()
+            if not path.startswith("/run/") and not any(one in path for one in passed)
+        }
 
     def look(self, wanted: NodeBundle) -> Observed:
         return read_observed(self.probed(question(wanted, ())))
@@ -117,17 +122,25 @@ class FolderMachine:
 
     def launched(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What launching a job does, with the undo that waits for a new session."""
-        undo = launch.undo_of(asked["job"], asked["guarded"], str(self.root))
-        self.undo = undo if asked["guarded"] else None
-        with self._played():
-            apply.apply(asked["job"], str(self.root))
-        return {"trouble": ""}
+        with self._played(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(launch, "_is_active", lambda _: False)
+            patch.setattr(launch, "_start", self._start)
+            return launch.launch(asked, str(self.root))
+
+    def _start(self, *_: str, folder: Path, word: str) -> str:
+        """systemd-run: the job at once, what a timer does later."""
+        if word == "undo":
+            self.undo = folder
+        else:
+            apply.main(folder, word, str(self.root))
+        return ""
 
     def time_is_over(self) -> None:
         """The timer that nobody stopped."""
         if self.undo is not None:
             with self._played():
-                apply.apply(self.undo, str(self.root))
+                apply.main(self.undo, "undo", str(self.root))
+            self.undo = None
 
     def decide(self, wanted: NodeBundle, *, allow_restart: bool = True) -> Steps:
         return decide(wanted, self.look(wanted), allow_restart=allow_restart)
@@ -152,10 +165,20 @@ class FolderMachine:
         return False
 
     def reboot(self) -> None:
-        """Memory is empty afterwards."""
+        """Units are stopped on the way down, and memory is empty afterwards."""
+        following = self.at(f"{INSTALLED_PATH}.next")
+        if following.exists() and any(apply.GOES_DOWN in said for said in self.said):
+            following.replace(self.at(INSTALLED_PATH))
+        self.lose_power()
+
+    def lose_power(self) -> None:
+        """Memory is empty afterwards, and before anything else starts, access that nobody has proven is undone."""
         for path in (self.root / "run").rglob("*"):
             if path.is_file():
                 path.unlink()
+        if self.at(f"/{apply.BOOT_LINK}").is_symlink():
+            with self._played():
+                apply.main(self.at(f"/{apply.UNPROVEN}"), "boot", str(self.root))
 
     def _units(self, names: list[str]) -> dict[str, dict[str, str]]:
         told: dict[str, dict[str, str]] = {}
@@ -193,16 +216,21 @@ class FolderMachine:
             patch.setattr(os, "chown", counted_chown)
             yield
 
-    def _run(self, *words: str, **_: object) -> None:
+    def _run(self, *words: str, **_: object) -> str:
         self._effect()
-        self.said.append(" ".join(words))
         unit = words[-1]
+        if words[:2] == ("systemctl", "is-enabled"):
+            return "static"
+        if words[0] == "dpkg-query":
+            return f"theirs: {unit}" if unit == "/etc/theirs" and "theirs" in self.packages else ""
+        self.said.append(" ".join(words))
         if {"stop", "disable"} & set(words):
             self.active.discard(unit)
         elif {"start", "restart", "reload-or-restart"} & set(words):
             self.active.add(unit)
         elif words[:2] == ("apt-get", "install"):
             self.packages |= {word for word in words[2:] if not word.startswith("-")}
+        return ""
 
     def _effect(self) -> None:
         if self._left is not None:

@@ -1,6 +1,7 @@
 """What a running machine needs to hold its bundle."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -273,6 +274,17 @@ def test_a_link_in_the_place_of_a_file_is_told_and_what_it_leads_to_is_saved_asi
     assert not machine.at(NGINX).is_symlink()
     assert machine.at(f"/var/lib/mastodon-infra/aside/now{NGINX}").read_text() == "mine\n"
     assert machine.at("/srv/mine.conf").read_text() == "mine\n"
+
+
+def test_a_link_that_leads_nowhere_is_saved_aside_as_it_is(machine):
+    machine.at(NGINX).unlink()
+    machine.at(NGINX).symlink_to("/srv/nowhere.conf")
+
+    steps = machine.converge(OLD)
+
+    assert steps.edited == (NGINX,)
+    assert machine.at(NGINX).read_text() == "one\n"
+    assert machine.at(f"/var/lib/mastodon-infra/aside/now{NGINX}").readlink() == Path("/srv/nowhere.conf")
 
 
 def test_missing_packages_are_added_and_none_is_taken_away(machine):
