@@ -13,10 +13,9 @@ import pytest
 
 from mastodon_infra.cli.stacks import load
 from mastodon_infra.operate.api import Answer
-from mastodon_infra.operate.verify import front, mail, media, names
-from mastodon_infra.operate.verify.questions import Said, Subject
+from mastodon_infra.operate.verify import front, mail, media
+from mastodon_infra.operate.verify.questions import Said
 from mastodon_infra.plan.types import InstancePlan
-from tests.unit.operate.verify.made import outputs_for
 
 NOON = 1_795_435_200.0
 HTML = {"content-type": "text/html; charset=utf-8", "strict-transport-security": "max-age=63072000"}
@@ -164,22 +163,3 @@ def test_mail_stops_at_the_first_step_that_was_not_passed() -> None:
     (check,) = judge(Said(0, json.dumps({"passed": ["connect", "tls"], "trouble": "535 no"}), ""))
     assert check.seen == "relay:587, from web-1: it refuses the login (535 no)"
     assert outcome(judge(Said(1, "", "python3: not found"))) == "failed"
-
-
-def test_a_name_leads_exactly_where_it_is_planned_to(plan: InstancePlan) -> None:
-    outputs = outputs_for(plan)
-    assert outputs.wiring is not None
-    subject = Subject("demo", plan, outputs, outputs.wiring, {})
-    record = next(one for one in plan.dns.records if one.type == "A")
-    wanted = names.expected(record, subject)
-    assert wanted == outputs.jump_address
-    assert outcome(names.judge_name(record, wanted, (wanted,))) == "ok"
-    assert outcome(names.judge_name(record, wanted, ("203.0.113.9",))) == "failed"
-    assert outcome(names.judge_name(record, wanted, (wanted, "203.0.113.9"))) == "failed"
-    assert outcome(names.judge_name(record, "", ("203.0.113.9",))) == "ok"
-    assert outcome(names.judge_name(record, "", ())) == "failed"
-
-
-def test_a_name_without_an_address_of_the_kind_resolves_to_nothing() -> None:
-    assert names.resolve("127.0.0.1", "A") == ("127.0.0.1",)
-    assert names.resolve("127.0.0.1", "AAAA") == ()
