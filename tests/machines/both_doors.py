@@ -151,7 +151,7 @@ findmnt --noheadings --output=TARGET,FSTYPE,OPTIONS --types ext4 | part mounts
 TOLD_BY_REDIS = "redis_version|config_file|tcp_port|maxmemory|maxmemory_policy|maxclients|aof_enabled|io_threads_active"
 ITS_OWN = (
     "INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|MEMORY_PRESSURE_[A-Z]*|HOSTNAME|NOTIFY_SOCKET|MAINPID"
-    "|LISTEN_[A-Z]*|PG_GRANDPARENT_PID"
+    "|LISTEN_[A-Z]*|WATCHDOG_PID|FDSTORE|PG_GRANDPARENT_PID"
 )
 SHOWN = (
     *("Id", "Type", "LoadState", "ActiveState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload"),
