@@ -80,6 +80,12 @@ def test_an_image_that_cannot_be_read_is_an_error_and_no_missing_folder(node):
     assert "rm" in node.must("cat /tmp/asked").split(), "the container that was made is taken away"
 
 
+def test_files_come_along_as_the_image_has_packed_them_for_nginx(node):
+    node.must(f"for kind in gz br; do echo packed > {PUBLIC}/packs/new.js.$kind; done")
+    node.must([SCRIPT])
+    assert node.must(f"ls {KEPT}/packs").split() == ["new.js", "new.js.gz", "old.js"]
+
+
 def test_a_folder_that_an_image_does_not_have_is_passed_over(node):
     node.must(f"rm -r {PUBLIC}/assets")
     assert "the image has no folder public/assets" in node.must([SCRIPT])
