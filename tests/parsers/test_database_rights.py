@@ -123,9 +123,10 @@ def test_a_limit_on_locks_would_leave_an_index_that_looks_finished(tree):
     )
     cut = ask(tree, "mastodon_admin", "SET lock_timeout = '1s'; CREATE INDEX CONCURRENTLY one ON busy (id)")
     assert "lock timeout" in cut.said
-    assert "already exists, skipping" in ask(
-        tree, "mastodon_admin", "CREATE INDEX CONCURRENTLY IF NOT EXISTS one ON busy (id)"
-    ).said
+    assert (
+        "already exists, skipping"
+        in ask(tree, "mastodon_admin", "CREATE INDEX CONCURRENTLY IF NOT EXISTS one ON busy (id)").said
+    )
     assert by_superuser(tree, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'one'::regclass") == "f"
     assert ask(tree, "mastodon_admin", "SHOW lock_timeout").said == "0"
 

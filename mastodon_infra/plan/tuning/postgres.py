@@ -171,9 +171,7 @@ def tune_postgres(
         idle_in_transaction_timeout_seconds=Decided(60, "a stuck client must not hold locks for ever", JUDGEMENT, "s"),
         timeouts=_timeouts(),
         big_tables=_big_tables(database_gib),
-        exporter_connections=Decided(
-            3, "one that asks and two that are still being closed", JUDGEMENT, "connections"
-        ),
+        exporter_connections=Decided(3, "one that asks and two that are still being closed", JUDGEMENT, "connections"),
         log_min_duration_ms=Decided(500, "slow enough for people to notice", JUDGEMENT, "ms"),
         superuser_reserved_connections=Decided(
             3, "PostgreSQL's default, kept so that an administrator gets in", POSTGRES
@@ -233,7 +231,10 @@ def _timeouts() -> RoleTimeouts:
     """No lock timeout for the app: while a migration holds a table, a request that waits is better than an error."""
     return RoleTimeouts(
         app_statement_seconds=Decided(
-            APP_STATEMENT_SECONDS, "long enough for the scheduler's own clean-ups, and not for a query gone wild", JUDGEMENT, "s"
+            APP_STATEMENT_SECONDS,
+            "long enough for the scheduler's own clean-ups, and not for a query gone wild",
+            JUDGEMENT,
+            "s",
         ),
         exporter_statement_seconds=Decided(10, "what is asked again in seconds may not pile up", JUDGEMENT, "s"),
         migrations_seconds=Decided(
