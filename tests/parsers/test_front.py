@@ -278,7 +278,8 @@ timeout 20 curl --silent --insecure --http1.1 --header 'Upgrade: websocket' --he
     --resolve social.example:443:127.0.0.1 https://social.example/api/v1/streaming > /dev/null 2>&1 & stream=$!
 sleep 0.5
 nginx -s reload; sleep 3
-{ grep --count 'worker proces[s] is shutting down' --no-filename --text /proc/[0-9]*/cmdline || true; } | awk '{ n += $1 } END { print n }'
+{ grep --count --no-filename --text 'worker proces[s] is shutting down' /proc/[0-9]*/cmdline || true; } |
+    awk '{ n += $1 } END { print n }'
 kill $stream 2> /dev/null || true
 """
 

@@ -60,8 +60,8 @@ def tune_nginx(*, streams_per_node: int, media_gb_day: Decimal | None, disk_gib:
         ),
         worker_shutdown_seconds=Decided(
             1200,
-            "longer than any answer or upload; streams, which would keep a worker of old settings for a day, are opened "
-            "anew by their clients",
+            "longer than any answer or upload; streams, which would keep a worker of old settings for a day, are "
+            "opened anew by their clients",
             JUDGEMENT,
             "s",
         ),

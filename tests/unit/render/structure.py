@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -30,25 +30,10 @@ def parsed(text: str) -> Any:
 
 
 def structure(file: BundleFile) -> list[str]:
-    """Keys, sections, directives and names in their order; what no reader is known for, by words, brackets and lines."""
-    if file.path.endswith((".yml", ".yaml")):
-        return list(keys(parsed(file.content)))
-    if file.path.startswith(UNIT_FOLDERS) and UNIT.fullmatch(file.path):
-        return list(unit_keys(file.content))
-    if SETTINGS.fullmatch(file.path):
-        return [line.partition("=")[0] for line in plain_lines(file.content)]
-    if file.path.startswith("/etc/nginx/"):
-        return list(nginx_directives(file.content))
-    if file.path.endswith(".sql"):
-        return list(sql_words(file.content))
-    if SECTIONS.fullmatch(file.path):
-        return list(unit_keys(file.content))
-    if ASSIGNMENTS.fullmatch(file.path):
-        return [line.partition("=")[0].strip() for line in plain_lines(file.content)]
-    if "/authorized_keys.d/" in file.path:
-        return [" ".join(line.split(" ")[:2]) for line in plain_lines(file.content)]
-    if file.content.startswith("#!"):
-        return [str(len(shlex.split(line))) for line in script_lines(file.content)]
+    """Keys, sections, directives and names in their order; where no reader is known, words, brackets and lines."""
+    for known, read in READERS:
+        if known(file):
+            return list(read(file.content))
     return [f"{len(line.split())} {''.join(re.findall('[][{}();]', line))}" for line in plain_lines(file.content)]
 
 
@@ -122,3 +107,25 @@ def script_lines(text: str) -> Iterator[str]:
         except ValueError:
             continue
         yield line
+
+
+READERS: tuple[tuple[Callable[[BundleFile], object], Callable[[str], Iterable[str]]], ...] = (
+    (lambda file: file.path.endswith((".yml", ".yaml")), lambda text: keys(parsed(text))),
+    (lambda file: file.path.startswith(UNIT_FOLDERS) and UNIT.fullmatch(file.path), unit_keys),
+    (lambda file: SECTIONS.fullmatch(file.path), unit_keys),
+    (lambda file: file.path.startswith("/etc/nginx/"), nginx_directives),
+    (lambda file: file.path.endswith(".sql"), sql_words),
+    (
+        lambda file: SETTINGS.fullmatch(file.path) or ASSIGNMENTS.fullmatch(file.path),
+        lambda text: (line.partition("=")[0].strip() for line in plain_lines(text)),
+    ),
+    (
+        lambda file: "/authorized_keys.d/" in file.path,
+        lambda text: (" ".join(line.split(" ")[:2]) for line in plain_lines(text)),
+    ),
+    (
+        lambda file: file.content.startswith("#!"),
+        lambda text: (str(len(shlex.split(one))) for one in script_lines(text)),
+    ),
+)
+"""Which files are taken apart by what; the first that knows one reads it."""
