@@ -104,6 +104,8 @@ class PostgresTuning:
     timeouts: RoleTimeouts
     big_tables: TableVacuum
     log_min_duration_ms: Decided[int]
+    log_autovacuum_min_duration_seconds: Decided[int]
+    log_temp_files: Decided[int]
     exporter_connections: Decided[int]
     superuser_reserved_connections: Decided[int]
     autovacuum_work_mem: Decided[int] | None
@@ -173,6 +175,10 @@ def tune_postgres(
         big_tables=_big_tables(database_gib),
         exporter_connections=Decided(3, "one that asks and two that are still being closed", JUDGEMENT, "connections"),
         log_min_duration_ms=Decided(500, "slow enough for people to notice", JUDGEMENT, "ms"),
+        log_autovacuum_min_duration_seconds=Decided(10, "a vacuum that people may notice", JUDGEMENT, "s"),
+        log_temp_files=Decided(
+            64 * MIB, "twice the largest work_mem: a query that should be looked at", JUDGEMENT, "KiB"
+        ),
         superuser_reserved_connections=Decided(
             3, "PostgreSQL's default, kept so that an administrator gets in", POSTGRES
         ),

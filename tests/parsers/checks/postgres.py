@@ -27,6 +27,7 @@ ELSEWHERE = {
     "idle_in_transaction_session_timeout": "idle_in_transaction_timeout_seconds",
     "autovacuum_naptime": "autovacuum_naptime_seconds",
     "log_min_duration_statement": "log_min_duration_ms",
+    "log_autovacuum_min_duration": "log_autovacuum_min_duration_seconds",
 }
 """Settings whose decision has another name in the plan."""
 
