@@ -81,6 +81,18 @@ def test_a_cluster_that_was_made_otherwise_says_so_and_works(tree):
     assert "<3>mastodon_production sorts by C.UTF-8 and not by C" in said
 
 
+def test_a_cluster_of_another_version_is_not_hidden_by_a_new_one(tree):
+    lose_the_machine(tree)
+    tree.machine.must(f"mv {DATA} /var/lib/postgresql/main; rmdir /var/lib/postgresql/17")
+    tree.machine.must("install -d /var/lib/postgresql/16; mv /var/lib/postgresql/main /var/lib/postgresql/16/main")
+
+    refused = tree.machine.run([SCRIPT], seconds=60)
+
+    assert not refused
+    assert "another PostgreSQL" in refused.said
+    assert not tree.machine.run(["test", "-e", DATA])
+
+
 def roles_of(tree, before="SELECT 1"):
     """What the script says that makes the roles."""
     with postgres.server(tree):
