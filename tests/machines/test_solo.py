@@ -81,7 +81,9 @@ def test_the_database_has_its_roles_and_the_owner(machine):
     roles = sql(machine, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'mastodon%' ORDER BY 1")
     assert {"mastodon", "mastodon_admin"} <= set(roles)
     assert sql(machine, "SELECT obj_description('public'::regnamespace) IS NULL") == ["t"]
-    assert sql(machine, "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'accounts'") != ["postgres"]
+    assert sql(machine, "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'accounts'") == [
+        "mastodon_owner"
+    ]
 
 
 def test_data_lies_on_the_volumes(solo, machine):
