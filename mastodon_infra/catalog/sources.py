@@ -42,6 +42,7 @@ PUBLISHED = Source("published instances", "docs/explanation/sizing-evidence.md",
 LINODE = Source("linode", "Linode API documentation and provider source; docs/reference/facts.md", _READ)
 DEBIAN = Source("debian 13", "package contents of Debian 13 (trixie), read from the archive", _READ)
 PGBACKREST = Source("pgbackrest", "pgBackRest 2.55.1 of Debian 13: its own help, and rounds run with it", _READ)
+PGBOUNCER = Source("pgbouncer", "PgBouncer 1.24 of Debian 13: its manual's defaults", _READ)
 REDIS = Source("redis", "redis.io administration pages and Debian 13 redis-server 8.0.2", _READ)
 WASABI = Source("wasabi", "docs.wasabi.com", date(2025, 12, 30))
 CLOUDFLARE = Source("cloudflare", "Cloudflare documentation and provider source v5.22", date(2026, 7, 2))

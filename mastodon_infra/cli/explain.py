@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SHORTENED = 3
 _NODE = re.compile(r"nodes\.([^.]+)\.(.+)")
+OF_EACH_NODE = "upgrades.schedule"
+"""What no two nodes have alike."""
 
 
 def complete_path(context: typer.Context, incomplete: str) -> list[str]:
@@ -113,7 +115,7 @@ def _add_list(page: Page, every: Sequence[Explanation]) -> None:
         if others:
             shown = ", ".join(f"nodes.{other}" for other in others[:SHORTENED])
             more = f" and {len(others) - SHORTENED} more" if len(others) > SHORTENED else ""
-            page.text(f"{shown}{more}: as nodes.{name}", indent=0, hang=2)
+            page.text(f"{shown}{more}: as nodes.{name}, each with its own {OF_EACH_NODE}", indent=0, hang=2)
 
 
 def _add_line(page: Page, path: str, value: str) -> None:
@@ -139,11 +141,11 @@ def _broken(path: str, width: int) -> list[str]:
 
 
 def _same_nodes(every: Sequence[Explanation]) -> dict[str, list[str]]:
-    """For each node that is listed, the others whose values are all the same."""
+    """For each node that is listed, the others whose values are the same but for what every node has for itself."""
     values: dict[str, list[tuple[str, str]]] = {}
     for one in every:
         node = _NODE.fullmatch(one.path)
-        if node:
+        if node and node[2] != OF_EACH_NODE:
             values.setdefault(node[1], []).append((node[2], value_text(one.decided)))
     seen: dict[tuple[tuple[str, str], ...], str] = {}
     same: dict[str, list[str]] = {}

@@ -8,6 +8,8 @@ from enum import StrEnum
 from mastodon_infra.model.services import DnsProvider, NetworkMode
 from mastodon_infra.plan.decided import Decided
 
+SECONDS_OF_A_DAY = 86_400
+
 
 @dataclass(frozen=True, slots=True)
 class InternalHost:
@@ -126,6 +128,16 @@ class CertificateTiming:
     first_pause_minutes: Decided[int]
     longest_pause_minutes: Decided[int]
     patience_minutes: Decided[int]
+
+    @property
+    def renew_seconds_left(self) -> int:
+        """As openssl wants it."""
+        return self.renew_days_left.value * SECONDS_OF_A_DAY
+
+    @property
+    def urgent_seconds_left(self) -> int:
+        """As openssl wants it."""
+        return self.urgent_days_left.value * SECONDS_OF_A_DAY
 
 
 @dataclass(frozen=True, slots=True)

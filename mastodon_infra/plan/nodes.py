@@ -18,6 +18,7 @@ from mastodon_infra.plan.tuning.pgbouncer import PgBouncerTuning, tune_pgbouncer
 from mastodon_infra.plan.tuning.postgres import HUGE_PAGES_FROM_KIB
 from mastodon_infra.plan.tuning.sidekiq import SidekiqProcess, deal
 from mastodon_infra.plan.tuning.streaming import StreamingTuning, tune_streaming
+from mastodon_infra.plan.tuning.upgrades import tune_upgrades
 from mastodon_infra.plan.types import Group, NodePlan
 from mastodon_infra.units import ceil_div
 
@@ -139,6 +140,7 @@ def plan_node(
             memory_mib=group.machine.memory_mib,
             shared_buffers_kib=_huge_buffers(site, database_memory_mib(site)),
         ),
+        upgrades=tune_upgrades(first_role=group.roles[0], block=group.block, ordinal=site.ordinal),
         web=web_tuning(sizing, site.load) if Role.WEB in group.roles else None,
         nginx=_nginx(sizing, site, web_nodes) if Role.WEB in group.roles else None,
         streaming=site.streaming,

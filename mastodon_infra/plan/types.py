@@ -37,6 +37,7 @@ from mastodon_infra.plan.tuning.prometheus import PrometheusTuning
 from mastodon_infra.plan.tuning.redis import RedisTuning
 from mastodon_infra.plan.tuning.sidekiq import SidekiqProcess, SidekiqStop, SidekiqUnit
 from mastodon_infra.plan.tuning.streaming import StreamingTuning
+from mastodon_infra.plan.tuning.upgrades import UpgradeTuning
 from mastodon_infra.plan.tuning.web import WebTuning
 
 
@@ -94,6 +95,7 @@ class NodePlan:
     volumes: tuple[str, ...]
     memory: MemoryBudget
     kernel: KernelTuning
+    upgrades: UpgradeTuning
     web: WebTuning | None
     nginx: NginxTuning | None
     streaming: StreamingTuning | None

@@ -12,6 +12,7 @@ from mastodon_infra.plan.naming import service_host
 from mastodon_infra.plan.network import SERVICES
 from mastodon_infra.plan.network_types import FirewallRule, InternalHost, Side
 from mastodon_infra.plan.tuning.kernel import KernelTuning
+from mastodon_infra.plan.tuning.upgrades import UpgradeTuning
 from mastodon_infra.render.scene import STATE, Scene
 
 SWAP_FILE = f"{STATE}/swapfile"
@@ -48,6 +49,7 @@ class BaseContext:
     own_services: tuple[str, ...]
     other_hosts: tuple[InternalHost, ...]
     kernel: KernelTuning
+    upgrades: UpgradeTuning
     group_memory_mib: int
     swap_file: str
     node_exporter_addresses: tuple[str, ...]
@@ -71,6 +73,7 @@ def base_context(scene: Scene) -> BaseContext:
         own_services=own,
         other_hosts=tuple(host for host in scene.plan.network.hosts if host.name not in own),
         kernel=scene.node.kernel,
+        upgrades=scene.node.upgrades,
         group_memory_mib=group.value if (group := scene.node.memory.group_most) else 0,
         swap_file=SWAP_FILE,
         node_exporter_addresses=tuple(f"{address}:{port}" for address in scene.addresses("node-exporter")),

@@ -13,6 +13,7 @@ from mastodon_infra.render.wiring import POSTGRES_CERTIFICATE
 
 LIBRARY_PATH = "/var/lib/postgresql"
 FOLDER = "/etc/mastodon-infra/postgres"
+OWNER_ROLE = "mastodon_owner"
 BACKUP_ROLE = "mastodon_backup"
 REPLICATION_ROLE = "mastodon_replication"
 
@@ -23,6 +24,7 @@ class PostgresContext:
 
     Attributes:
         client_blocks: Address blocks of the app's groups: a node more in a group changes nothing here.
+        leader_block: The block of the leader's group, from which alone migrations come.
         mount_unit: The mount unit that the cluster waits for; empty where data lies on the machine's own disk.
     """
 
@@ -31,6 +33,7 @@ class PostgresContext:
     has_backups: bool
     database: str
     app_role: str
+    owner_role: str
     admin_role: str
     exporter_role: str
     backup_role: str
@@ -41,6 +44,7 @@ class PostgresContext:
     addresses: tuple[str, ...]
     port: int
     client_blocks: tuple[str, ...]
+    leader_block: str
     folder: str
     certificate: str
     private_key: str
@@ -66,6 +70,7 @@ def postgres_context(scene: Scene) -> PostgresContext:
         has_backups=plan.backups.is_enabled,
         database=DATABASE,
         app_role=APP_ROLE,
+        owner_role=OWNER_ROLE,
         admin_role=ADMIN_ROLE,
         exporter_role=EXPORTER_ROLE,
         backup_role=BACKUP_ROLE,
@@ -76,6 +81,7 @@ def postgres_context(scene: Scene) -> PostgresContext:
         addresses=scene.addresses("postgres"),
         port=port,
         client_blocks=(f"{LOOPBACK}/32", *dict.fromkeys(scene.sources(port))),
+        leader_block=_leader_block(scene),
         folder=FOLDER,
         certificate=certificate.certificate,
         private_key=certificate.private_key,
@@ -83,3 +89,11 @@ def postgres_context(scene: Scene) -> PostgresContext:
         has_volume=has_volumes(scene) and any(one.mount_path == LIBRARY_PATH for one in plan.volumes),
         exporter_addresses=tuple(f"{address}:{exporter_port}" for address in scene.addresses("postgres-exporter")),
     )
+
+
+def _leader_block(scene: Scene) -> str:
+    """Where the leader's connections come from: loopback where it is this very machine."""
+    leader = scene.plan.node(scene.plan.leader)
+    if leader.name == scene.node.name:
+        return f"{LOOPBACK}/32"
+    return next(group.cidr for group in scene.plan.groups if group.name == leader.group)

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from mastodon_infra.model.instance import InstanceSpec
+from mastodon_infra.operate.engine import Engine
 from mastodon_infra.plan.instance import plan_instance
+from mastodon_infra.program.outputs import read_outputs
 from mastodon_infra.rehearsal.machines.bed import SKIPPED_UNITS
 from mastodon_infra.rehearsal.machines.rehearsal import Rehearsal, wait_until
 from mastodon_infra.rehearsal.machines.settling import look
@@ -48,6 +51,14 @@ class Instance:
         with file.open("w", encoding="utf-8") as out:
             YAML().dump(document, out)
         return self.verb("--", "up", "--yes")
+
+    def wiring(self):
+        """Every secret of the deployed stack, from the output that converge reads."""
+        environment = self.rehearsal.environment()
+        pulumi = shutil.which("pulumi", path=environment["PATH"])
+        assert pulumi
+        engine = Engine(Path(pulumi), self.rehearsal.file.parents[1], self.rehearsal.stack, environment)
+        return read_outputs(engine.outputs()).wiring
 
     def machine(self, node):
         """The machine of a node."""

@@ -4,6 +4,7 @@ import json
 import re
 import stat
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,9 @@ def test_the_database_has_its_roles_and_the_owner(machine):
     roles = sql(machine, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'mastodon%' ORDER BY 1")
     assert {"mastodon", "mastodon_admin"} <= set(roles)
     assert sql(machine, "SELECT obj_description('public'::regnamespace) IS NULL") == ["t"]
-    assert sql(machine, "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'accounts'") != ["postgres"]
+    assert sql(machine, "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'accounts'") == [
+        "mastodon_owner"
+    ]
 
 
 def test_data_lies_on_the_volumes(solo, machine):
@@ -117,6 +120,55 @@ def test_after_a_reboot_all_is_back_and_nothing_is_done_again(solo, machine):
     assert "container" not in said, "the first start made a container, so it did something"
     info = json.loads(machine.must("runuser", "-u", "postgres", "--", "pgbackrest", "--output=json", "info"))
     assert len(info[0]["backup"]) == 1
+
+
+PUBLIC = {
+    "vapid_public_key", "ca_certificate", "origin_certificate", "origin_pull_ca", "site_certificate_request",
+    "media_access_key_id", "backup_access_key_id", "payload_access_key_id", "smtp_username",
+}  # fmt: skip
+"""Of the wiring, what is shown to others anyway, or is a name."""
+
+LEAST_SECRET = 16
+
+
+def secrets_of(wiring):
+    """Each secret by its name; of a key, which has several lines, one from its middle."""
+    named = {field.name: getattr(wiring, field.name) for field in fields(wiring) if field.name not in PUBLIC}
+    keys = {**{f"host key of {key.node}": key for key in named.pop("host_keys")},
+            **{f"certificate of {one.service}": one for one in named.pop("server_certificates")}}  # fmt: skip
+    texts = named | {name: key.private_key for name, key in keys.items()}
+    middles = {name: text.splitlines()[len(text.splitlines()) // 2] for name, text in texts.items() if text}
+    assert all(len(secret) >= LEAST_SECRET for secret in middles.values()), "too short to be looked for"
+    return middles
+
+
+SHOWN = {
+    "journal": ("journalctl", "--no-pager", "--output=export"),
+    "command lines": ("bash", "-c", "cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\\0' ' ' || true"),
+    "units": ("systemctl", "show", "--all", "--no-pager", "*"),
+    "unit files": (
+        "bash",
+        "-c",
+        "cat /etc/systemd/system/*.* /run/systemd/generator/*.service /etc/containers/systemd/*",
+    ),
+}
+"""What others than root and a secret's own reader can come to see of a machine."""
+
+
+@pytest.mark.parametrize("place", SHOWN)
+def test_no_secret_is_in_the_journal_on_a_command_line_or_in_a_unit(solo, machine, place):
+    secrets = secrets_of(solo.wiring())
+    assert {"postgres_admin_password", "redis_password", "backup_cipher_passphrase", "secret_key_base"} <= set(secrets)
+    seen = "a-secret-that-somebody-has-told"
+    machine.must("systemd-run", "--quiet", "--unit=indiscreet", "bash", "-c", f"echo {seen}; sleep 60 # {seen}")
+    try:
+        assert wait_until(lambda: seen in machine.must("journalctl", "--output=cat", "--unit=indiscreet"), seconds=10)
+        text = machine.must(*SHOWN[place], seconds=120)
+    finally:
+        machine.must("systemctl", "stop", "indiscreet.service")
+
+    assert place == "unit files" or seen in text, "this would not find one"
+    assert [name for name, secret in secrets.items() if secret in text] == []
 
 
 def test_this_computer_is_as_it_was(solo, before):

@@ -169,7 +169,13 @@ KINDS: tuple[Kind, ...] = (
         system.journald,
         _and("MaxUse=1G"),
     ),
-    Kind("apt's settings", (r"/etc/apt/apt\.conf\.d/.*",), "apt-config", system.apt, _and('APT::One "1"')),
+    Kind(
+        "apt's settings",
+        (r"/etc/apt/apt\.conf\.d/.*",),
+        "apt-config, unattended-upgrade --dry-run",
+        system.apt,
+        _and('APT::One "1"'),
+    ),
     Kind(
         "clock",
         ("/etc/chrony/.*",),

@@ -116,4 +116,5 @@ def standing(tree):
     ):
         tree.machine.must([f"{postgres.LIBRARY}/postgres-roles"], user="postgres")
         image.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner")
+        image.sql("GRANT USAGE ON SCHEMA public TO PUBLIC")
         yield image

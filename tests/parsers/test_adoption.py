@@ -67,6 +67,39 @@ def test_a_power_cut_on_the_way_leads_to_no_empty_database(tree, program):
     assert rows(tree) == "a row"
 
 
+def test_a_cluster_that_was_made_otherwise_says_so_and_works(tree):
+    assert "checksums" not in roles_of(tree)
+    tree.machine.must(f"rm -rf {DATA} {SETTINGS}", seconds=60)
+    tree.machine.must(f"pg_createcluster --locale=C.UTF-8 --datadir={DATA} {postgres.VERSION} main", seconds=60)
+    tree.machine.must(f"rm -rf {SETTINGS}; install -d -o postgres -g postgres {SETTINGS}")
+    tree.write(file for file in tree.bundle.files if file.path.startswith(SETTINGS))
+    tree.machine.must([SCRIPT], seconds=60)
+
+    said = roles_of(tree, "CREATE DATABASE mastodon_production TEMPLATE template0")
+
+    assert "<3>this cluster has no data checksums" in said
+    assert "<3>mastodon_production sorts by C.UTF-8 and not by C" in said
+
+
+def test_a_cluster_of_another_version_is_not_hidden_by_a_new_one(tree):
+    lose_the_machine(tree)
+    tree.machine.must(f"mv {DATA} /var/lib/postgresql/main; rmdir /var/lib/postgresql/17")
+    tree.machine.must("install -d /var/lib/postgresql/16; mv /var/lib/postgresql/main /var/lib/postgresql/16/main")
+
+    refused = tree.machine.run([SCRIPT], seconds=60)
+
+    assert not refused
+    assert "another PostgreSQL" in refused.said
+    assert not tree.machine.run(["test", "-e", DATA])
+
+
+def roles_of(tree, before="SELECT 1"):
+    """What the script says that makes the roles."""
+    with postgres.server(tree):
+        query(tree, before)
+        return tree.machine.must([f"{postgres.LIBRARY}/postgres-roles"], user="postgres")
+
+
 def test_again_nothing_is_done(tree):
     lose_the_machine(tree)
     tree.machine.must([SCRIPT], seconds=60)

@@ -211,3 +211,37 @@ def test_the_private_listener_is_on_the_private_address_only(nodes):
     asking, _ = nodes
     said = asking.machine.must("ss --tcp --listening --numeric --no-header 'sport = 8480'")
     assert said.split()[3] == f"{asking.node.address}:8480"
+
+
+# What systemd does for the unit: everything is read-only but what the unit names.
+FENCED = """
+unshare --mount bash -euo pipefail -c '
+    mkdir -p "$@"
+    mount --bind / /mnt
+    mount -o remount,bind,ro /mnt
+    mount --bind /run /mnt/run
+    mount -o remount,bind,ro /mnt/run
+    for folder in /proc /dev /srv /tmp "$@"; do mount --rbind "$folder" "/mnt$folder"; done
+    if touch /mnt/etc/not-allowed 2> /dev/null; then exit 99; fi
+    exec chroot /mnt SCRIPT
+' fenced FOLDERS
+"""
+PLACES = {"ConfigurationDirectory": "/etc", "StateDirectory": "/var/lib", "LogsDirectory": "/var/log"}
+
+
+def fenced(tree, script):
+    """Run it with the unit's own fences."""
+    unit = next(file for file in tree.bundle.files if file.path.endswith("/mastodon-certificate.service")).content
+    said = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line and not line.startswith("#"))
+    assert said["ProtectSystem"] == "strict"
+    folders = said["ReadWritePaths"].split()
+    folders += [f"{above}/{said[name]}" for name, above in PLACES.items() if name in said]
+    return tree.machine.must(FENCED.replace("SCRIPT", script).replace("FOLDERS", " ".join(folders)))
+
+
+def test_it_gets_and_shows_a_certificate_inside_its_units_fences(nodes, balancer):
+    asking, other = nodes
+    fenced(asking, OBTAIN)
+    fenced(other, FETCH)
+    assert shows_at_last(asking, "public")
+    assert shows_at_last(other, "public")

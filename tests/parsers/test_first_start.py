@@ -95,6 +95,7 @@ def leader(machine_tree):
     ):
         tree.machine.must([f"{postgres.LIBRARY}/postgres-roles"], user="postgres")
         query(tree, "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner")
+        query(tree, "GRANT USAGE ON SCHEMA public TO PUBLIC")
         query(tree, "COMMENT ON DATABASE mastodon_production IS NULL")
         yield tree
     tree.machine.must("rm /usr/local/bin/podman")
@@ -180,7 +181,7 @@ def test_a_password_is_not_shown_when_the_account_is_refused(leader):
 
 
 def as_app(leader, text):
-    query(leader, f"SET ROLE mastodon; {text}")
+    query(leader, f"SET ROLE mastodon_owner; {text}")
 
 
 def test_a_database_that_was_moved_here_stays_as_it_is(leader):

@@ -207,6 +207,22 @@ def test_files_of_earlier_images_are_shown_from_disk(stages, ask):
     assert "root:" not in ask("/packs/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd").body
 
 
+def test_files_that_the_image_has_packed_are_not_packed_again(stages, ask):
+    node, kept = stages("medium")[0].machine, "/var/lib/mastodon-infra/assets"
+    node.must(f"install -d {kept}.2/packs; ln -sfn {kept}.2 {kept}")
+    node.put(f"{kept}.2/packs/chunk.js", "/* plain */" * 200)
+    node.put(f"{kept}.2/packs/chunk.js.gz", "as the image has it")
+    packed = ask("/packs/chunk.js", headers={"Accept-Encoding": "gzip, br"})
+    plain = ask("/packs/chunk.js", headers={"Accept-Encoding": "identity"})
+
+    assert (packed.body, packed.headers["content-encoding"]) == ("as the image has it", "gzip")
+    assert "javascript" in packed.headers["content-type"]
+    assert packed.headers["cache-control"] == "public, max-age=2419200, immutable"
+    assert plain.body.startswith("/* plain */")
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+
+
 def test_files_of_the_last_release_are_there_after_an_upgrade(stages, ask):
     node = stages("medium")[0].machine
     before = ask("/packs/old-1.js")
@@ -253,6 +269,32 @@ def test_a_stream_is_upgraded_and_speaks_both_ways(ask):
 
 def test_events_arrive_before_the_stream_ends(ask):
     assert ask("/api/v1/streaming/public", then=" ").body == ":)\nhi\n"
+
+
+STREAM_FOR_LONG = """
+sed -i 's/^worker_shutdown_timeout .*/worker_shutdown_timeout LIMIT;/' /etc/nginx/nginx.conf
+nginx -s reload; sleep 0.5
+timeout 20 curl --silent --insecure --http1.1 --header 'Upgrade: websocket' --header 'Connection: Upgrade' \
+    --resolve social.example:443:127.0.0.1 https://social.example/api/v1/streaming > /dev/null 2>&1 & stream=$!
+sleep 0.5
+nginx -s reload; sleep 3
+{ grep --count --no-filename --text 'worker proces[s] is shutting down' /proc/[0-9]*/cmdline || true; } |
+    awk '{ n += $1 } END { print n }'
+kill $stream 2> /dev/null || true
+"""
+
+
+@pytest.mark.parametrize(("limit", "is_left"), [("1s", False), ("60s", True)])
+def test_a_stream_holds_a_worker_of_old_settings_for_so_long_and_no_longer(stages, ask, limit, is_left):
+    tree, _ = stages("medium")
+    written = next(file for file in tree.bundle.files if file.path == "/etc/nginx/nginx.conf")
+    assert f"worker_shutdown_timeout {tree.node.nginx.worker_shutdown_seconds.value}s;" in written.content
+    try:
+        said = tree.machine.must(STREAM_FOR_LONG.replace("LIMIT", limit))
+    finally:
+        tree.write([written])
+        tree.machine.must(["nginx", "-s", "reload"])
+    assert (int(said.split()[-1]) > 0) is is_left
 
 
 # --- Media ----------------------------------------------------------------------------------------------------------

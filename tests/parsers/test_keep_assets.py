@@ -10,7 +10,7 @@ PUBLIC = "/tmp/image/opt/mastodon/public"
 HOME = Place("medium", "web-1")
 
 PODMAN = r"""#!/bin/bash
-echo "$1" >> /tmp/asked
+echo "$*" >> /tmp/asked
 case "$1" in
     create) echo box ;;
     mount) if [ -e /tmp/no-image ]; then echo "no such image" >&2; exit 125; fi; echo /tmp/image ;;
@@ -78,6 +78,22 @@ def test_an_image_that_cannot_be_read_is_an_error_and_no_missing_folder(node):
     assert "no folder" not in failed.said
     assert shown(node) == {"old.js": "old"}
     assert "rm" in node.must("cat /tmp/asked").split(), "the container that was made is taken away"
+
+
+def test_files_come_along_as_the_image_has_packed_them_for_nginx(node):
+    node.must(f"for kind in gz br; do echo packed > {PUBLIC}/packs/new.js.$kind; done")
+    node.must([SCRIPT])
+    assert node.must(f"ls {KEPT}/packs").split() == ["new.js", "new.js.gz", "old.js"]
+
+
+def test_files_of_an_image_that_is_yet_to_come_are_kept_on_every_node_before_it_comes(node):
+    node.must([SCRIPT, "registry.example/mastodon:next"])
+    assert shown(node) == {"old.js": "old", "new.js": "new"}
+    assert "create --network=none registry.example/mastodon:next" in node.must("cat /tmp/asked")
+
+    node.must(f"rm {PUBLIC}/packs/new.js; echo own > {PUBLIC}/packs/own.js")
+    node.must([SCRIPT])
+    assert shown(node) == {"old.js": "old", "new.js": "new", "own.js": "own"}
 
 
 def test_a_folder_that_an_image_does_not_have_is_passed_over(node):

@@ -37,7 +37,7 @@ def test_a_first_start_leaves_what_rails_leaves(image):
     assert image.sql("SELECT version FROM schema_migrations ORDER BY 1") == [
         "20170101000000", f"{migration_stamp(VERSION)}00", f"{migration_stamp(VERSION)}01"
     ]  # fmt: skip
-    assert image.sql("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'statuses'") == ["mastodon"]
+    assert image.sql("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'statuses'") == ["mastodon_owner"]
     owner = "SELECT name, confirmed_at IS NOT NULL, approved FROM users u JOIN user_roles r ON r.id = role_id"
     assert image.sql(owner) == ["Owner|t|t"]
     assert image.redis("LLEN", "queue:mailers") == "1", "the owner gets a mail, by a job"

@@ -7,6 +7,7 @@ import pytest
 
 from mastodon_infra.rehearsal.machines.stand_in.mastodon import rules
 from tests.parsers.cases import Place
+from tests.parsers.checks import postgres
 from tests.parsers.checks.services import background
 from tests.parsers.root import ENVIRONMENT
 from tests.parsers.stage import STAND_INS
@@ -27,9 +28,9 @@ def image(machine_tree):
 
 def lend_tasks(image):
     """This node is not the leader, whose tasks go straight to the server as another role."""
-    login = {"DB_HOST": "postgres.mastodon.internal", "DB_PORT": "5432", "DB_USER": "mastodon_admin",
-             "DB_PASS": image.tree.wiring.postgres_admin_password, "DB_SSLMODE": "verify-full",
-             "PGSSLROOTCERT": "/etc/mastodon-infra/ca.crt"}  # fmt: skip
+    postgres.come_as_leader(image.tree, wanted=True)
+    login = {"DB_HOST": image.tree.node.address, "DB_PORT": "5432", "DB_USER": "mastodon_admin",
+             "DB_PASS": image.tree.wiring.postgres_admin_password, "DB_SSLMODE": "require"}  # fmt: skip
     shared = {name: value for name, value in image.environment("sidekiq").items() if rules.TASKS in readers(name)}
     image.machine.put(
         "/etc/mastodon/tasks.env", "".join(f"{name}={value}\n" for name, value in (shared | login).items())

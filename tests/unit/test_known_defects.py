@@ -12,8 +12,10 @@ import base64
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from functools import cache
 
+import pulumi
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,13 +27,16 @@ from mastodon_infra.model.role import Queue
 from mastodon_infra.plan.instance import plan_instance
 from mastodon_infra.plan.types import InstancePlan
 from mastodon_infra.program.given import wrong_secrets
-from mastodon_infra.program.offline import preview_offline
+from mastodon_infra.program.offline import preview_offline, record
 from mastodon_infra.render.bundle import bundle
 from mastodon_infra.render.bundle_types import BundleFile, NodeBundle
 from mastodon_infra.render.env import ProcessKind, env_lines
+from mastodon_infra.render.user_data import user_data
 from mastodon_infra.render.wiring import Wiring
 from mastodon_infra.resources import vapid
+from mastodon_infra.resources.secrets import GivenSecrets, Secrets
 from tests.parsers.cases import SMALLEST, SPECS
+from tests.unit.test_every_field_counts import CHANGES, GROUPS, ONE_ANSWER, paths_of
 
 Check = Callable[[], None]
 
@@ -39,6 +44,9 @@ KNOWN: dict[str, Check] = {}
 SECRET = re.compile(r"<<[^<>\n]*(password|secret|private|passphrase|_salt|_key\b|access_key|_url)[^<>\n]*>>")
 """A placeholder of something that nobody else may read."""
 LEAST_STOP_SECONDS = 35
+RFC_8291_PRIVATE = "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94"
+RFC_8291_PUBLIC = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+"""The receiver's pair of the worked example in appendix A."""
 
 
 def known(defect: str) -> Callable[[Check], Check]:
@@ -63,6 +71,12 @@ def plan_of(case: str) -> InstancePlan:
 def bundles_of(case: str) -> tuple[NodeBundle, ...]:
     plan = plan_of(case)
     return tuple(bundle(plan, node, Wiring.placeholder(plan)) for node in plan.nodes)
+
+
+def user_data_of(case: str) -> str:
+    plan = plan_of(case)
+    wiring = Wiring.placeholder(plan)
+    return "".join(user_data(plan, node, wiring).text for node in plan.nodes)
 
 
 def every_bundle() -> Iterator[NodeBundle]:
@@ -99,6 +113,19 @@ def _() -> None:
     assert ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw).public_numbers() == (
         key.public_key().public_numbers()
     )
+
+
+@known("a Web Push key that is brought along gets a public half that is not its own")
+def _() -> None:
+    def program() -> None:
+        given = GivenSecrets(vapid_private_key=pulumi.Output.secret(RFC_8291_PRIVATE))
+        pulumi.export("public", Secrets("secrets", given=given, is_protected=True).vapid_public_key)
+
+    assert record(program).outputs == {"public": RFC_8291_PUBLIC}
+    for path, settings in every_environment():
+        if path.endswith(("web.env", "sidekiq.env")):
+            assert settings["VAPID_PRIVATE_KEY"] == "<<vapid_private_key>>", path
+            assert settings["VAPID_PUBLIC_KEY"] == "<<vapid_public_key>>", path
 
 
 @known("an encryption key is a list written as text, or cut short")
@@ -191,6 +218,17 @@ def _() -> None:
     )
     web = bundle(plan, plan.nodes[0], Wiring.placeholder(plan)).file("/etc/mastodon/web.env")
     assert settings_of(web)["SINGLE_USER_MODE"] == "true"
+
+
+@known("something is asked for, and the answer is used for nothing")
+def _() -> None:
+    looked_at = set(CHANGES) | ONE_ANSWER | GROUPS
+    assert set(paths_of(InstanceSpec)) == looked_at, "each has its test in test_every_field_counts.py"
+    texts = "".join(file.content for file in every_file())
+    texts += "".join(user_data_of(case) for case in SPECS)
+    for field in fields(Wiring):
+        if field.name not in {"host_keys", "server_certificates"}:
+            assert f"<<{field.name}>>" in texts, field.name
 
 
 @known("WEB_CONCURRENCY stands in a file that nobody reads")

@@ -20,6 +20,7 @@ class NginxTuning:
     """nginx on one node. Sizes are MB, times seconds, unless the name says otherwise."""
 
     worker_connections: Decided[int]
+    worker_shutdown_seconds: Decided[int]
     open_files: Decided[int]
     connections_per_client: Decided[int]
     client_table_mb: Decided[int]
@@ -56,6 +57,13 @@ def tune_nginx(*, streams_per_node: int, media_gb_day: Decimal | None, disk_gib:
             AUS_SOCIAL,
             "connections",
             (("streams at peak on this node", f"{streams_per_node:,}"),),
+        ),
+        worker_shutdown_seconds=Decided(
+            1200,
+            "longer than any answer or upload; streams, which would keep a worker of old settings for a day, are "
+            "opened anew by their clients",
+            JUDGEMENT,
+            "s",
         ),
         open_files=Decided(65535, "two files for each connection, and room", JUDGEMENT, "files"),
         connections_per_client=Decided(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mastodon_infra.catalog.sources import ASKED, COMPENDIUM, JUDGEMENT, MASTODON_DOCS
+from mastodon_infra.catalog.sources import ASKED, COMPENDIUM, JUDGEMENT, MASTODON_DOCS, PGBOUNCER
 from mastodon_infra.model.services import PoolerPlace
 from mastodon_infra.plan.decided import Decided
 from mastodon_infra.units import ceil_div
@@ -21,6 +21,34 @@ MOST_TOGETHER = 320
 
 
 @dataclass(frozen=True, slots=True)
+class PoolerTimes:
+    """How long PgBouncer waits for whom. Seconds, but for the number of probes."""
+
+    reserve_after: Decided[int]
+    server_connect: Decided[int]
+    server_idle: Decided[int]
+    server_lifetime: Decided[int]
+    query_wait: Decided[int]
+    keepalive_idle: Decided[int]
+    keepalive_interval: Decided[int]
+    keepalive_probes: Decided[int]
+
+
+TIMES = PoolerTimes(
+    reserve_after=Decided(5, "PgBouncer's own: a client that has waited so long may use the reserve", PGBOUNCER, "s"),
+    server_connect=Decided(15, "PgBouncer's own: a database that starts or is busy answers within it", PGBOUNCER, "s"),
+    server_idle=Decided(600, "PgBouncer's own: a connection nobody needs is given back", PGBOUNCER, "s"),
+    server_lifetime=Decided(3600, "PgBouncer's own: memory of an old connection is given back", PGBOUNCER, "s"),
+    query_wait=Decided(
+        120, "PgBouncer's own: longer than a restart of the database, shorter than nginx waits for Puma", PGBOUNCER, "s"
+    ),
+    keepalive_idle=Decided(30, "a machine that is gone is noticed within three minutes", JUDGEMENT, "s"),
+    keepalive_interval=Decided(30, "as above", JUDGEMENT, "s"),
+    keepalive_probes=Decided(5, "as above: idle time, and five probes", JUDGEMENT, "probes"),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class PgBouncerTuning:
     """One PgBouncer process, on one node."""
 
@@ -30,6 +58,7 @@ class PgBouncerTuning:
     reserve_pool_size: Decided[int]
     max_client_conn: Decided[int]
     open_files: Decided[int]
+    times: PoolerTimes
 
 
 def pooler_place(*, direct_connections: int, is_large: bool, asked: PoolerPlace | None) -> Decided[PoolerPlace]:
@@ -89,4 +118,5 @@ def tune_pgbouncer(
             (("app's pools", str(client_connections)),),
         ),
         open_files=Decided(65536, "Debian's unit allows 1,024 only", JUDGEMENT, "files"),
+        times=TIMES,
     )

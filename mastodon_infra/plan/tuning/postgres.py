@@ -24,6 +24,7 @@ WAL_BUFFERS_CAP_KIB = 16 * MIB
 WAL_BUFFERS_NEAR_CAP_KIB = 14 * MIB
 BLOCK_KIB = 8
 MAX_WAL_GIB = 4
+APP_STATEMENT_SECONDS = 600
 VACUUM_STEPS = ((50, "0.01", "0.02"), (10, "0.02", "0.05"), (0, "0.05", "0.1"))
 """From how many GiB of data on, which share of a table may be dead rows, or new ones, before it is vacuumed."""
 
@@ -61,6 +62,8 @@ class RoleTimeouts:
     app_statement_seconds: Decided[int]
     exporter_statement_seconds: Decided[int]
     migrations_seconds: Decided[int]
+    migrations_lock_seconds: Decided[int]
+    handover_lock_seconds: Decided[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,9 @@ class PostgresTuning:
     timeouts: RoleTimeouts
     big_tables: TableVacuum
     log_min_duration_ms: Decided[int]
+    log_autovacuum_min_duration_seconds: Decided[int]
+    log_temp_files: Decided[int]
+    exporter_connections: Decided[int]
     superuser_reserved_connections: Decided[int]
     autovacuum_work_mem: Decided[int] | None
     autovacuum_max_workers: Decided[int] | None
@@ -167,7 +173,12 @@ def tune_postgres(
         idle_in_transaction_timeout_seconds=Decided(60, "a stuck client must not hold locks for ever", JUDGEMENT, "s"),
         timeouts=_timeouts(),
         big_tables=_big_tables(database_gib),
+        exporter_connections=Decided(3, "one that asks and two that are still being closed", JUDGEMENT, "connections"),
         log_min_duration_ms=Decided(500, "slow enough for people to notice", JUDGEMENT, "ms"),
+        log_autovacuum_min_duration_seconds=Decided(10, "a vacuum that people may notice", JUDGEMENT, "s"),
+        log_temp_files=Decided(
+            64 * MIB, "twice the largest work_mem: a query that should be looked at", JUDGEMENT, "KiB"
+        ),
         superuser_reserved_connections=Decided(
             3, "PostgreSQL's default, kept so that an administrator gets in", POSTGRES
         ),
@@ -226,11 +237,25 @@ def _timeouts() -> RoleTimeouts:
     """No lock timeout for the app: while a migration holds a table, a request that waits is better than an error."""
     return RoleTimeouts(
         app_statement_seconds=Decided(
-            600, "long enough for the scheduler's own clean-ups, and not for a query gone wild", JUDGEMENT, "s"
+            APP_STATEMENT_SECONDS,
+            "long enough for the scheduler's own clean-ups, and not for a query gone wild",
+            JUDGEMENT,
+            "s",
         ),
         exporter_statement_seconds=Decided(10, "what is asked again in seconds may not pile up", JUDGEMENT, "s"),
         migrations_seconds=Decided(
             0, "none: a migration may take hours, and one that is cut off has to be repaired by hand", MASTODON, "s"
+        ),
+        migrations_lock_seconds=Decided(
+            0,
+            "none: it would also end an index that is made beside running queries, and leave an invalid one that the "
+            "next try takes for good. What holds a table ends by itself: statements of the app, and idle transactions",
+            POSTGRES,
+            "s",
+            (("longest statement of the app", f"{APP_STATEMENT_SECONDS} s"),),
+        ),
+        handover_lock_seconds=Decided(
+            5, "while tables get their owner, those who queue behind it wait no longer than that", JUDGEMENT, "s"
         ),
     )
 

@@ -27,6 +27,7 @@ ELSEWHERE = {
     "idle_in_transaction_session_timeout": "idle_in_transaction_timeout_seconds",
     "autovacuum_naptime": "autovacuum_naptime_seconds",
     "log_min_duration_statement": "log_min_duration_ms",
+    "log_autovacuum_min_duration": "log_autovacuum_min_duration_seconds",
 }
 """Settings whose decision has another name in the plan."""
 
@@ -69,7 +70,7 @@ def settings(tree: Tree, files: Files) -> None:
 COULD_NOT = "setting could not be applied"
 """What the server says of a setting that the command line overrides."""
 
-OF_NO_FILE = {"memory_share", "app_connections"}
+OF_NO_FILE = {"memory_share", "app_connections", "exporter_connections"}
 """Decisions that are no setting of the server: an input, and what a role is given (``roles`` looks at it)."""
 
 
@@ -114,6 +115,7 @@ def roles(tree: Tree, files: Files) -> None:
         for _ in range(2):
             tree.machine.must([f"{LIBRARY}/postgres-roles"], user="postgres")
         for role, password in logins.items():
+            come_as_leader(tree, wanted=role == "mastodon_admin")
             tree.machine.put(PASS_FILE, f"*:*:*:*:{password}\n", 0o600)
             for mode, expected in (("verify-full", True), ("disable", False)):
                 if bool(_login(tree, role, mode)) != expected:
@@ -141,9 +143,20 @@ def tables(tree: Tree, files: Files) -> None:
             raise Refused(f"not both of the big tables have {want}")
 
 
+def come_as_leader(tree: Tree, *, wanted: bool) -> None:
+    """Let connections to the node's private address come from the leader's, whichever machine that is; or no more."""
+    leader, own = tree.plan.node(tree.plan.leader).address, tree.node.address
+    source = leader if wanted else own
+    tree.machine.must(
+        f"ip address replace {leader}/32 dev lo; ip route replace table local local {own} dev lo src {source}"
+    )
+
+
 def _login(tree: Tree, role: str, mode: str):
+    is_leader = tree.node.name == tree.plan.leader
+    address = tree.node.address if role == "mastodon_admin" and not is_leader else "127.0.0.1"
     door = (
-        f"host=postgres.mastodon.internal hostaddr=127.0.0.1 port=5432 dbname=mastodon_production user={role} "
+        f"host=postgres.mastodon.internal hostaddr={address} port=5432 dbname=mastodon_production user={role} "
         f"sslmode={mode} sslrootcert=/etc/mastodon-infra/ca.crt"
     )
     command = ["psql", "--no-psqlrc", "--no-password", "--command=SELECT 1", f"--dbname={door}"]

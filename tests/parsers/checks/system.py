@@ -118,8 +118,12 @@ kill $journal
 
 
 def apt(tree: Tree, files: Files) -> None:
-    """``apt-config`` reads it, and shows every setting that stands on one line."""
+    """``apt-config`` shows every setting that stands on one line; of itself a machine installs security fixes only."""
     said = tree.machine.must(["apt-config", "dump"])
+    asked = tree.machine.run("unattended-upgrade --dry-run --debug 2>&1", seconds=60).said
+    origins = re.search("^Allowed origins are: (.*)", asked, re.MULTILINE)
+    if not origins or any("label=Debian-Security" not in one for one in origins[1].split(", ")):
+        raise Refused(f"unattended-upgrade installs more than security fixes: {origins and origins[1]}")
     for file in files:
         for line in settings_of(file, "//"):
             if line.count('"') == 2 and line not in said:

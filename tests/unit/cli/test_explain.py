@@ -39,7 +39,7 @@ def test_without_a_path_every_value_is_listed_once(cli, stack):
     paths = [line.partition(" = ")[0] for line in lines if " = " in line]
     assert len(paths) == len(set(paths)) > 100
     assert "postgres.jit = off" in lines
-    assert "nodes.web-2, nodes.web-3: as nodes.web-1" in lines
+    assert "nodes.web-2, nodes.web-3: as nodes.web-1, each with its own upgrades.schedule" in lines
 
 
 @pytest.mark.parametrize("columns", [40, 60])

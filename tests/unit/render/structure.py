@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -14,6 +14,14 @@ from mastodon_infra.render.bundle_types import BundleFile
 UNIT = re.compile(r".*\.(service|timer|target|mount|socket|path|slice|container|conf)")
 UNIT_FOLDERS = ("/etc/systemd/", "/etc/containers/")
 SETTINGS = re.compile(r"/etc/default/.*|.*\.env")
+SECTIONS = re.compile(r".*\.ini|/etc/pgbackrest/.*\.conf")
+ASSIGNMENTS = re.compile(r"/etc/(postgresql|sysctl)[^/]*/.*\.conf")
+NGINX_WORD = re.compile(
+    r"""\s+|\#[^\n]*|(?P<end>[;{}])|(?P<word>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?:\$\{|\\.|[^\s;{}"'])+)""", re.DOTALL
+)
+SQL_WORD = re.compile(
+    r"""\s+|--[^\n]*|(?P<text>'(?:[^']|'')*')|(?P<name>"(?:[^"]|"")*")|(?P<word>\\?[A-Za-z_][\w.]*)|(?P<other>[^\s\w'"]|\d+)"""
+)
 
 
 def parsed(text: str) -> Any:
@@ -22,17 +30,10 @@ def parsed(text: str) -> Any:
 
 
 def structure(file: BundleFile) -> list[str]:
-    """Keys, sections and names in their order; for other languages the number of words, brackets and lines."""
-    if file.path.endswith((".yml", ".yaml")):
-        return list(keys(parsed(file.content)))
-    if file.path.startswith(UNIT_FOLDERS) and UNIT.fullmatch(file.path):
-        return list(unit_keys(file.content))
-    if SETTINGS.fullmatch(file.path):
-        return [line.partition("=")[0] for line in plain_lines(file.content)]
-    if "/authorized_keys.d/" in file.path:
-        return [" ".join(line.split(" ")[:2]) for line in plain_lines(file.content)]
-    if file.content.startswith("#!"):
-        return [str(len(shlex.split(line))) for line in script_lines(file.content)]
+    """Keys, sections, directives and names in their order; where no reader is known, words, brackets and lines."""
+    for known, read in READERS:
+        if known(file):
+            return list(read(file.content))
     return [f"{len(line.split())} {''.join(re.findall('[][{}();]', line))}" for line in plain_lines(file.content)]
 
 
@@ -54,6 +55,45 @@ def unit_keys(text: str) -> Iterator[str]:
         yield line if line.startswith("[") else line.partition("=")[0]
 
 
+def nginx_directives(text: str) -> Iterator[str]:
+    """Each directive with its blocks and the number of its values, as nginx takes the file apart.
+
+    Raises ValueError where a block or a directive has no end: nginx would refuse the file.
+    """
+    blocks: list[str] = []
+    words: list[str] = []
+    for token in _tokens(NGINX_WORD, text):
+        if token.lastgroup == "word":
+            words.append(token.group())
+        elif token.group() == "}":
+            if words or not blocks:
+                raise ValueError(f"a block ends in the middle of {words or 'nothing'}")
+            blocks.pop()
+        elif token.lastgroup == "end":
+            yield f"{' '.join([*blocks, words[0]])} {len(words) - 1}"
+            blocks += [words[0]] if token.group() == "{" else []
+            words = []
+    if blocks or words:
+        raise ValueError(f"never ended: {[*blocks, *words]}")
+
+
+def sql_words(text: str) -> Iterator[str]:
+    """Words, names and signs as psql takes them; a text is one, whatever is in it."""
+    for token in _tokens(SQL_WORD, text):
+        if token.lastgroup:
+            yield "text" if token.lastgroup == "text" else token.group()
+
+
+def _tokens(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    place = 0
+    while place < len(text):
+        found = pattern.match(text, place)
+        if not found:
+            raise ValueError(f"nothing that can be read: {text[place : place + 40]!r}")
+        yield found
+        place = found.end()
+
+
 def plain_lines(text: str) -> list[str]:
     """Lines that are neither empty nor a comment. Only a line feed ends one."""
     return [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith(("#", ";", "--"))]
@@ -67,3 +107,25 @@ def script_lines(text: str) -> Iterator[str]:
         except ValueError:
             continue
         yield line
+
+
+READERS: tuple[tuple[Callable[[BundleFile], object], Callable[[str], Iterable[str]]], ...] = (
+    (lambda file: file.path.endswith((".yml", ".yaml")), lambda text: keys(parsed(text))),
+    (lambda file: file.path.startswith(UNIT_FOLDERS) and UNIT.fullmatch(file.path), unit_keys),
+    (lambda file: SECTIONS.fullmatch(file.path), unit_keys),
+    (lambda file: file.path.startswith("/etc/nginx/"), nginx_directives),
+    (lambda file: file.path.endswith(".sql"), sql_words),
+    (
+        lambda file: SETTINGS.fullmatch(file.path) or ASSIGNMENTS.fullmatch(file.path),
+        lambda text: (line.partition("=")[0].strip() for line in plain_lines(text)),
+    ),
+    (
+        lambda file: "/authorized_keys.d/" in file.path,
+        lambda text: (" ".join(line.split(" ")[:2]) for line in plain_lines(text)),
+    ),
+    (
+        lambda file: file.content.startswith("#!"),
+        lambda text: (str(len(shlex.split(one))) for one in script_lines(text)),
+    ),
+)
+"""Which files are taken apart by what; the first that knows one reads it."""

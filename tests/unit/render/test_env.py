@@ -17,6 +17,21 @@ GONE = [
 ]
 
 
+NEVER = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "any name of this form, also a blank one, turns tracing on",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "as above",
+    "OTEL_SERVICE_NAME": "Mastodon makes the name itself",
+    "OTEL_SERVICE_NAME_PREFIX": "nobody is told about traces",
+    "OTEL_SERVICE_NAME_SEPARATOR": "as above",
+    "OTEL_RUBY_INSTRUMENTATION_PG_ENABLED": "as above",
+    "PAPERCLIP_ROOT_PATH": "media lie in the bucket, never on a machine's disk",
+    "PAPERCLIP_ROOT_URL": "as above; and it would open the pages' content policy for another host",
+    "LOCAL_HTTPS": "read in development only",
+    "SELF_DESTRUCT": "replaces the whole schedule: tootctl self-destruct is a person's own act",
+}
+"""Settings that Mastodon reads, and that are never said here, each with the reason."""
+
+
 def environment_of(plan, node: str, kind: str) -> dict[str, str]:
     text = bundle(plan, plan.node(node), Wiring.placeholder(plan)).file(f"/etc/mastodon/{kind}.env").content
     return dict(line.split("=", 1) for line in text.splitlines())
@@ -26,6 +41,21 @@ def environment_of(plan, node: str, kind: str) -> dict[str, str]:
 def test_settings_that_no_longer_exist_are_refused(name):
     with pytest.raises(TemplateError, match=f"{name} is no setting of Mastodon"):
         env_lines(ProcessKind.WEB, [(name, "x")])
+
+
+@pytest.mark.parametrize("name", NEVER)
+def test_settings_that_are_never_said_are_refused_for_every_kind_of_process(name):
+    for kind in ProcessKind:
+        with pytest.raises(TemplateError, match=f"{name} is no setting of Mastodon"):
+            env_lines(kind, [(name, "x")])
+
+
+def test_no_template_says_such_a_setting_beside_the_table(plan):
+    for node in plan.nodes:
+        for file in bundle(plan, node, Wiring.placeholder(plan)).files:
+            said = set(re.findall(r"\b[A-Z][A-Z_]+(?==)", file.content))
+            assert not said & set(NEVER), file.path
+            assert not [name for name in said if name.startswith("OTEL_")], file.path
 
 
 def test_a_setting_for_another_kind_of_process_is_refused():
