@@ -59,8 +59,8 @@ def test_a_nodes_whole_tree(stack_of, golden_tree: Callable[[str, NodeBundle], N
 def test_user_data_of_the_plainest_node(planned, golden: Callable[[str, str], None]):
     plan = planned("medium")
     golden(
-        "bundles/medium/monitoring-1.user-data.txt",
-        user_data(plan, plan.node("monitoring-1"), Wiring.placeholder(plan)).text,
+        "bundles/medium/redis-1.user-data.txt",
+        user_data(plan, plan.node("redis-1"), Wiring.placeholder(plan)).text,
     )
 
 

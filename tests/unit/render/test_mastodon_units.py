@@ -1,6 +1,7 @@
 """Mastodon's own units: what a container may do, how it ends, and what runs on one node only."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -9,6 +10,8 @@ from mastodon_infra.render.bundle import bundle
 from mastodon_infra.render.wiring import Wiring
 
 CONTAINERS = "/etc/containers/systemd/"
+BOOT_SECONDS = 150
+"""How long Puma may take until it answers, by the official chart."""
 
 
 def bundles_of(plan):
@@ -171,6 +174,30 @@ def test_the_nightly_restart_is_there_where_it_is_asked_for_only(planned):
                 units = set(re.findall(r"'([^']+)'", script))
                 wanted = {f"mastodon-sidekiq-{process.name}.service" for process in node.sidekiq}
                 assert units == wanted | ({"mastodon-web.service"} if node.web else set())
+
+
+@pytest.mark.parametrize("size", ["solo", "large", "xlarge"])
+def test_at_night_one_machine_restarts_at_a_time_and_is_back_before_the_next(planned, size):
+    plan = planned(mastodon={"restart_nightly": True}, size=size)
+    times = {}
+    for name, made in bundles_of(plan).items():
+        if plan.node(name).web or plan.node(name).sidekiq:
+            timer = settings(made.file("/etc/systemd/system/mastodon-restart.timer").content)
+            assert "RandomizedDelaySec" not in timer
+            hours, minutes = re.fullmatch(r"\*-\*-\* (\d\d):(\d\d):00 UTC", timer["OnCalendar"][0]).groups()
+            times[name] = int(hours) * 60 + int(minutes)
+    away = plan.mastodon.containers.puma_unit_stop_seconds.value + BOOT_SECONDS
+    ordered = sorted(times.values())
+    assert ordered[0] == 2 * 60 + 30
+    assert all(later - earlier > away / 60 for earlier, later in pairwise(ordered))
+    last_web = max(time for name, time in times.items() if plan.node(name).web)
+    assert all(time > last_web for name, time in times.items() if not plan.node(name).web)
+
+
+def test_with_very_many_machines_the_nights_last_until_the_next_day(planned):
+    maintenance = planned().mastodon.maintenance
+    assert maintenance.restart_time(129) == "*-*-* 00:00:00 UTC"
+    assert len({maintenance.restart_time(place) for place in range(144)}) == 144
 
 
 def test_no_command_prints_a_password_into_the_journal(planned):
