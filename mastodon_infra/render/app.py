@@ -81,10 +81,9 @@ def mastodon_context(scene: Scene) -> MastodonContext:
 
 
 def _ordinal(scene: Scene) -> int:
-    """The node's place among those that restart at night: web nodes first, while few people are up."""
+    """The node's place among those that restart at night."""
     restarting = [node for node in scene.plan.nodes if node.web or node.sidekiq]
-    ordered = sorted(restarting, key=lambda node: node.web is None)
-    return next((place for place, node in enumerate(ordered) if node.name == scene.node.name), 0)
+    return next((place for place, node in enumerate(restarting) if node.name == scene.node.name), 0)
 
 
 @dataclass(frozen=True, slots=True)
