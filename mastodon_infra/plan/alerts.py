@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mastodon_infra.model.instance import InstanceSpec
-from mastodon_infra.plan.alerts_app import (
-    STORE,
-    nginx_alerts,
-    probe_alerts,
-    sidekiq_alerts,
-    streaming_alerts,
-    web_alerts,
-)
+from mastodon_infra.plan.alerts_app import sidekiq_alerts, streaming_alerts
 from mastodon_infra.plan.alerts_data import backup_alerts, pooler_alerts, postgres_alerts, redis_alerts
 from mastodon_infra.plan.alerts_machines import DISKS, machine_alerts, watching_alerts
 from mastodon_infra.plan.alerts_types import AlertGroup, Probe, Recording
+from mastodon_infra.plan.alerts_web import (
+    ACTOR,
+    STORE,
+    WEBFINGER,
+    nginx_alerts,
+    probe_alerts,
+    site_certificate_alerts,
+    web_alerts,
+)
 from mastodon_infra.plan.tuning.postgres import PostgresTuning
 from mastodon_infra.plan.tuning.redis import RedisTuning
 from mastodon_infra.plan.tuning.sidekiq import SidekiqUnit
@@ -49,6 +51,7 @@ def alert_groups(
     nodes: tuple[NodePlan, ...],
     volumes: tuple[VolumePlan, ...],
     backups: BackupPlan,
+    data_gib: int,
     units: tuple[SidekiqUnit, ...],
     postgres: PostgresTuning,
     redis: RedisTuning,
@@ -63,13 +66,13 @@ def alert_groups(
     groups = (
         AlertGroup("machines", tuple(machine_alerts(volumes, is_alone=len(nodes) == 1))),
         AlertGroup("probes", tuple(probe_alerts())),
-        AlertGroup("web", (*nginx_alerts(), *web_alerts(measured))),
+        AlertGroup("web", (*nginx_alerts(), *web_alerts(nodes, measured), *site_certificate_alerts())),
         AlertGroup("streaming", tuple(streaming_alerts(processes))),
         AlertGroup("sidekiq", tuple(sidekiq_alerts(queues, alarm))),
         AlertGroup("postgres", tuple(postgres_alerts(postgres))),
         AlertGroup("pgbouncer", tuple(pooler_alerts(poolers))),
         AlertGroup("redis", tuple(redis_alerts(redis.queue))),
-        AlertGroup("backups", tuple(backup_alerts(backups))),
+        AlertGroup("backups", tuple(backup_alerts(backups, data_gib))),
         AlertGroup("watching", tuple(watching_alerts(has_mail_or_webhook=has_mail_or_webhook))),
     )
     return tuple(group for group in groups if group.alerts)
@@ -94,3 +97,16 @@ def _probes(spec: InstanceSpec, media: MediaPlan) -> Iterator[Probe]:
     yield Probe("media", f"{media.host}:443", "tls")
     yield Probe("certificate", f"{spec.website}:443", "certificate")
     yield Probe(STORE, f"https://{media.endpoint}/", "store")
+    yield from _federation_probes(spec)
+
+
+def _federation_probes(spec: InstanceSpec) -> Iterator[Probe]:
+    """What another server asks first: who has the owner's handle, and that account, which must be no page.
+
+    Where unsigned requests are refused, the account is not asked for. Handles' domains that others serve are theirs.
+    """
+    owner = spec.owner.username
+    handles = spec.domain if spec.edge.serve_local_domain else spec.website
+    yield Probe(WEBFINGER, f"https://{handles}/.well-known/webfinger?resource=acct:{owner}@{spec.domain}", WEBFINGER)
+    if not spec.mastodon.secure_mode and not spec.mastodon.limited_federation:
+        yield Probe(ACTOR, f"https://{spec.website}/@{owner}", ACTOR)

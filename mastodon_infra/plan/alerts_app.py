@@ -1,7 +1,6 @@
-"""Alerts about what people meet: the public names, Puma, streaming, and the queues.
+"""Alerts about what works behind the site: streaming and the queues.
 
 Names of Mastodon's metrics are those of v4.7, with the prefix ``mastodon_`` that the scrape gives to what has none.
-Puma's HTTP counters carry no status unless details are switched on, so errors are seen by the probes.
 """
 
 from __future__ import annotations
@@ -11,19 +10,14 @@ from decimal import Decimal
 
 from mastodon_infra.catalog.sources import JUDGEMENT, MASTODON
 from mastodon_infra.model.role import Queue
-from mastodon_infra.plan.alerts_machines import CERTIFICATE, DOWN, NEVER
+from mastodon_infra.plan.alerts_machines import DOWN, NEVER
 from mastodon_infra.plan.alerts_types import Alert, Severity
 from mastodon_infra.plan.decided import Decided
 from mastodon_infra.plan.tuning import streaming
-from mastodon_infra.plan.types import NodePlan
-from mastodon_infra.units import ceil_div
 
-FREE_THREADS_PERCENT = 20
 FULL_PERCENT = 80
+FEW_LISTENERS = 20
 SCHEDULER_SILENCE = "15m"
-STORE, CERTIFICATE_PROBE = "store", "certificate"
-OURS = f'job="probe",probe!="{STORE}"'
-"""Probes of what is ours: the store has an alert of its own."""
 
 QUEUE_SECONDS = {
     Queue.DEFAULT: (15, 60, "People see their own posts and notifications late."),
@@ -34,126 +28,6 @@ QUEUE_SECONDS = {
     Queue.FASP: (600, 3600, "Discovery providers hear late."),
 }
 """How late a job of the queue may begin: when to look, and when to get up; and what people notice."""
-
-
-def probe_alerts() -> Iterator[Alert]:
-    """What a visitor would see."""
-    yield Alert(
-        "probe-failed",
-        f"probe_success{{{OURS}}}",
-        "==",
-        Decided(0, "a visitor would get an error too", JUDGEMENT),
-        "5m",
-        Severity.CRITICAL,
-        "{{ $labels.instance }} does not answer as it should",
-        "People see an error instead of the site, or no live updates.",
-        "probe-failed",
-    )
-    yield Alert(
-        "probe-slow",
-        f"avg_over_time(probe_duration_seconds{{{OURS}}}[10m])",
-        ">",
-        Decided(2, "usual is 0.4 s; beyond 2 s an instance reported an incident", JUDGEMENT, "s"),
-        "10m",
-        Severity.WARNING,
-        "{{ $labels.instance }} takes {{ $value | humanizeDuration }} to answer",
-        "The site feels broken.",
-        "web-slow",
-    )
-    yield Alert(
-        "certificate-ends",
-        f"probe_ssl_earliest_cert_expiry{{{OURS}}} - time()",
-        "<",
-        CERTIFICATE,
-        "1h",
-        Severity.CRITICAL,
-        "the certificate of {{ $labels.instance }} ends in {{ $value | humanizeDuration }}",
-        "Browsers, apps and other servers refuse to connect once it has ended.",
-        "certificate-ends",
-    )
-    yield Alert(
-        "certificate-over",
-        f'time() - probe_ssl_earliest_cert_expiry{{job="probe",probe="{CERTIFICATE_PROBE}"}}',
-        ">",
-        Decided(0, "it has ended", JUDGEMENT, "s"),
-        "1m",
-        Severity.CRITICAL,
-        "the certificate of {{ $labels.instance }} ended {{ $value | humanizeDuration }} ago",
-        "Browsers, apps and other servers refuse to connect.",
-        "certificate-ends",
-    )
-    yield Alert(
-        "store-down",
-        f'probe_success{{job="probe",probe="{STORE}"}}',
-        "==",
-        Decided(0, "no answer, or one that says that the store itself is at fault", JUDGEMENT),
-        "3m",
-        Severity.CRITICAL,
-        "the object store at {{ $labels.instance }} does not answer",
-        "Uploads fail, pictures that nobody asked for of late are missing, and the database's log is not archived.",
-        "store-down",
-    )
-
-
-def web_alerts(nodes: tuple[NodePlan, ...]) -> Iterator[Alert]:
-    """Puma, on ``nodes`` whose exporter runs: there may be none."""
-    threads = [node.web.thread_count for node in nodes if node.web]
-    if not threads:
-        return
-    yield Alert(
-        "puma-busy",
-        "sum by (node) (mastodon_puma_thread_pool_capacity)",
-        "<",
-        Decided(
-            ceil_div(min(threads) * FREE_THREADS_PERCENT, 100),
-            "a fifth of a node's threads free: below that requests begin to wait",
-            JUDGEMENT,
-            "threads",
-            (("threads of a node", str(min(threads))),),
-        ),
-        "5m",
-        Severity.WARNING,
-        "Puma on {{ $labels.node }} has {{ $value }} free threads left",
-        "The site is about to become slow.",
-        "web-slow",
-    )
-    yield Alert(
-        "puma-backlog",
-        "sum by (node) (mastodon_puma_request_backlog)",
-        ">",
-        Decided(0, "no request should wait for a thread for minutes", JUDGEMENT, "requests"),
-        "2m",
-        Severity.CRITICAL,
-        "{{ $value }} requests wait for Puma on {{ $labels.node }}",
-        "The site is slow for everyone.",
-        "web-slow",
-    )
-    yield Alert(
-        "requests-wait",
-        'max by (node) (mastodon_http_request_queue_duration_seconds{quantile="0.99"})',
-        ">",
-        Decided(1, "a second between nginx and Puma is felt", JUDGEMENT, "s"),
-        "10m",
-        Severity.WARNING,
-        "requests on {{ $labels.node }} wait {{ $value | humanizeDuration }} for Puma",
-        "The site feels slow.",
-        "web-slow",
-    )
-
-
-def nginx_alerts() -> Iterator[Alert]:
-    """The front door of a node."""
-    yield Alert(
-        "nginx-down",
-        "nginx_up",
-        "==",
-        DOWN,
-        "2m",
-        Severity.CRITICAL,
-        "nginx on {{ $labels.node }} does not answer",
-        "This node serves nobody.",
-        "nginx-down",
-    )
 
 
 def streaming_alerts(processes: int) -> Iterator[Alert]:
@@ -186,18 +60,7 @@ def streaming_alerts(processes: int) -> Iterator[Alert]:
         "Live updates become late.",
         "streaming-full",
     )
-    yield Alert(
-        "streaming-clients-lost",
-        "streaming:connected_clients:sum / max_over_time(streaming:connected_clients:sum[30m])",
-        "<",
-        Decided(Decimal("0.5"), "half of the listeners went away within half an hour", JUDGEMENT),
-        "10m",
-        Severity.WARNING,
-        "half of those who listened to streaming are gone",
-        "Apps show no live updates; a proxy or certificate may be in the way.",
-        "streaming-down",
-        also="and max_over_time(streaming:connected_clients:sum[30m]) > 20",
-    )
+    yield from _lost_alerts()
     yield Alert(
         "streaming-late",
         "mastodon_streaming_nodejs_eventloop_lag_p99_seconds",
@@ -219,6 +82,38 @@ def streaming_alerts(processes: int) -> Iterator[Alert]:
         "streaming on {{ $labels.node }} waits for the database",
         "New connections to streaming hang.",
         "postgres-connections",
+    )
+
+
+def _lost_alerts() -> Iterator[Alert]:
+    now = "streaming:connected_clients:sum"
+    for name, left, severity, words in (
+        ("streaming-clients-lost", "0.5", Severity.WARNING, "half"),
+        ("streaming-clients-nearly-gone", "0.2", Severity.CRITICAL, "four fifths"),
+    ):
+        yield Alert(
+            name,
+            f"{now} / max_over_time({now}[30m])",
+            "<",
+            Decided(Decimal(left), f"{words} of the listeners went away within half an hour", JUDGEMENT),
+            "10m",
+            severity,
+            f"{words} of those who listened to streaming are gone",
+            "Apps show no live updates; a proxy or certificate may be in the way.",
+            "streaming-down",
+            also=f"and max_over_time({now}[30m]) > {FEW_LISTENERS}",
+        )
+    yield Alert(
+        "streaming-clients-gone",
+        now,
+        "==",
+        Decided(0, "nobody listens, where a crowd did within a day", JUDGEMENT, "connections"),
+        "10m",
+        Severity.CRITICAL,
+        "nobody listens to streaming any more",
+        "Apps show no live updates; a proxy or certificate may be in the way.",
+        "streaming-down",
+        also=f"and max_over_time({now}[1d]) > {FEW_LISTENERS}",
     )
 
 

@@ -13,12 +13,16 @@ from mastodon_infra.plan.tuning.pgbouncer import PgBouncerTuning
 from mastodon_infra.plan.tuning.postgres import PostgresTuning
 from mastodon_infra.plan.tuning.redis import RedisInstance
 from mastodon_infra.plan.types import BackupPlan
+from mastodon_infra.units import ceil_div
 
 HOUR = 3600
 BYTES_A_KIB = 1024
 BYTES_A_MIB = 1024 * 1024
 SILENT_ARCHIVE_TIMES = 30
 LATE_HOURS = 2
+GIB_AN_HOUR = 50
+"""15 MB a second: what one process reads, packs and sends, on a machine that others are busy on too."""
+
 HOURS_A_DAY, HOURS_A_WEEK = 24, 168
 
 
@@ -251,30 +255,31 @@ def redis_alerts(queue: RedisInstance) -> Iterator[Alert]:
     )
 
 
-def backup_alerts(backups: BackupPlan) -> Iterator[Alert]:
-    """Backups, where there are any."""
+def backup_alerts(backups: BackupPlan, data_gib: int) -> Iterator[Alert]:
+    """Backups, where there are any, of a database of ``data_gib``."""
     if not backups.is_enabled:
         return
     impact = "What was written since cannot be brought back once the volume is lost."
     for name, metric, hours, rule in (
-        (
-            "backup-late",
-            "mastodon_infra_backup_last_timestamp_seconds",
-            HOURS_A_DAY + LATE_HOURS,
-            "a day between two backups and two hours for the backup itself",
-        ),
+        ("backup-late", "mastodon_infra_backup_last_timestamp_seconds", HOURS_A_DAY, "a day between two backups"),
         (
             "backup-full-late",
             "mastodon_infra_backup_last_full_timestamp_seconds",
-            HOURS_A_WEEK + LATE_HOURS,
-            "a week between two full backups and two hours for the backup itself",
+            HOURS_A_WEEK,
+            "a week between two full backups",
         ),
     ):
         yield Alert(
             name,
             f"time() - {metric}",
             ">",
-            Decided(hours * HOUR, rule, JUDGEMENT, "s", (("full", backups.full_schedule.value),)),
+            Decided(
+                (hours + LATE_HOURS + ceil_div(data_gib, GIB_AN_HOUR)) * HOUR,
+                f"{rule}, an hour for each {GIB_AN_HOUR} GiB of the one that is made, and two hours",
+                JUDGEMENT,
+                "s",
+                (("full", backups.full_schedule.value), ("data", f"{data_gib} GiB")),
+            ),
             "15m",
             Severity.CRITICAL,
             "the last such backup is {{ $value | humanizeDuration }} old",
@@ -302,6 +307,34 @@ def backup_alerts(backups: BackupPlan) -> Iterator[Alert]:
         "the last backup on {{ $labels.node }} failed",
         impact,
         "backup-late",
+    )
+    yield Alert(
+        "backup-damaged",
+        "mastodon_infra_backup_damaged",
+        "==",
+        Decided(1, "1 after a backup that could not be read back whole, until one can", JUDGEMENT),
+        "10m",
+        Severity.CRITICAL,
+        "the newest backup could not be read back whole",
+        "It may be of no use on the day it is needed.",
+        "backup-damaged",
+    )
+    yield Alert(
+        "backup-unverified",
+        "time() - mastodon_infra_backup_last_verified_timestamp_seconds",
+        ">",
+        Decided(
+            (2 * HOURS_A_WEEK + HOURS_A_DAY) * HOUR,
+            "two weekly readings missed, and a day",
+            JUDGEMENT,
+            "s",
+            (("verify", backups.verify_schedule.value),),
+        ),
+        "1h",
+        Severity.WARNING,
+        "the last backup that was read back whole is {{ $value | humanizeDuration }} old",
+        "A damaged backup would go unseen.",
+        "backup-damaged",
     )
     yield Alert(
         "wal-archive-failing",

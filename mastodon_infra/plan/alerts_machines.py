@@ -20,6 +20,9 @@ CERTIFICATE = Decided(
     JUDGEMENT,
     "s",
 )
+SITE_CERTIFICATE = '".+/tls/site[.]crt"'
+"""As the path's label matches it, given or obtained."""
+
 NEVER = Decided(0, "it must not happen at all", JUDGEMENT)
 DOWN = Decided(0, "Prometheus writes 0 where nobody answers", JUDGEMENT)
 HAPPENED = Decided(1, "the metric is 1 while it is so", JUDGEMENT)
@@ -251,7 +254,7 @@ def _system_alerts() -> Iterator[Alert]:
     )
     yield Alert(
         "internal-certificate-ends",
-        "mastodon_infra_certificate_not_after_timestamp_seconds - time()",
+        f"mastodon_infra_certificate_not_after_timestamp_seconds{{path!~{SITE_CERTIFICATE}}} - time()",
         "<",
         CERTIFICATE,
         "1h",
@@ -302,13 +305,13 @@ def watching_alerts(*, has_mail_or_webhook: bool) -> Iterator[Alert]:
     )
     yield Alert(
         "machine-metrics-stale",
-        'time() - node_textfile_mtime_seconds{file=~".*/mastodon-infra-machine.prom"}',
+        'time() - node_textfile_mtime_seconds{file=~".*/mastodon-infra-(machine|web).prom"}',
         ">",
-        Decided(3600, "they are written every five minutes", JUDGEMENT, "s"),
+        Decided(3600, "they are written every five minutes at least", JUDGEMENT, "s"),
         "15m",
         Severity.WARNING,
         "{{ $labels.node }} has not written its own metrics for {{ $value | humanizeDuration }}",
-        "Pending reboots and ending certificates go unseen.",
+        "Pending reboots, ending certificates or a dead Puma go unseen.",
         "exporter-down",
     )
     yield Alert(

@@ -62,6 +62,7 @@ def plan_instance(spec: InstanceSpec) -> InstancePlan:
         nodes=nodes,
         volumes=volumes,
         backups=backups,
+        data_gib=frame.sizing.demand.database_gib.value,
         units=frame.sizing.units,
         postgres=postgres,
         redis=frame.sizing.redis,

@@ -46,6 +46,7 @@ class RoleCard:
         title, detail: The role in a word or two, and what it does, for pictures and lists.
         beside: Roles that its node must have as well. Never empty: an optional role has no addresses of its own.
         memory: What it takes of its node's memory.
+        units: How the names of its units begin that are not ours: their state is watched.
     """
 
     role: Role
@@ -55,6 +56,7 @@ class RoleCard:
     memory: MemoryLine
     settings: tuple[RoleSetting, ...]
     ports: tuple[RolePort, ...] = ()
+    units: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

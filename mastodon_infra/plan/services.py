@@ -126,6 +126,11 @@ def plan_backups(
         ),
         full_schedule=Decided("Sun *-*-* 01:30:00 UTC", "weekly, when few people are up in most places", JUDGEMENT),
         differential_schedule=Decided("Mon..Sat *-*-* 01:30:00 UTC", "on the days between", JUDGEMENT),
+        verify_schedule=Decided(
+            "Sun *-*-* 04:30:00 UTC",
+            "weekly, the newest alone, as reading back costs traffic; it waits for the full one",
+            JUDGEMENT,
+        ),
         archive_timeout_seconds=Decided(
             60, "at most a minute of posts is lost with the machine and its volume", JUDGEMENT, "s"
         ),

@@ -154,6 +154,7 @@ class BackupPlan:
     retention_days: Decided[int]
     full_schedule: Decided[str]
     differential_schedule: Decided[str]
+    verify_schedule: Decided[str]
     archive_timeout_seconds: Decided[int]
     archive_queue_max_mib: Decided[int]
     process_max: Decided[int]

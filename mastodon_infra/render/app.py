@@ -10,7 +10,6 @@ from mastodon_infra.plan.budget import MemoryLimit
 from mastodon_infra.plan.firewall import SIDEKIQ_METRICS_PORT
 from mastodon_infra.plan.network_types import InternalHost
 from mastodon_infra.plan.tuning.containers import ContainerTuning
-from mastodon_infra.plan.tuning.maintenance import MaintenancePlan
 from mastodon_infra.plan.tuning.sidekiq import SidekiqStop
 from mastodon_infra.render.env_values import (
     ADMIN_ROLE,
@@ -48,7 +47,7 @@ class MastodonContext:
     image: str
     images: tuple[str, ...]
     containers: ContainerTuning
-    maintenance: MaintenancePlan
+    restart_time: str
     restarted_units: tuple[str, ...]
     database: str
     role: str
@@ -69,7 +68,7 @@ def mastodon_context(scene: Scene) -> MastodonContext:
         image=mastodon.web_image,
         images=(mastodon.web_image, *([mastodon.streaming_image] if scene.has(Role.STREAMING) else [])),
         containers=mastodon.containers,
-        maintenance=mastodon.maintenance,
+        restart_time=mastodon.maintenance.restart_time(_ordinal(scene)),
         restarted_units=tuple(units),
         database=DATABASE,
         role=APP_ROLE,
@@ -80,6 +79,12 @@ def mastodon_context(scene: Scene) -> MastodonContext:
         key_fingerprints=tuple(mastodon_keys(scene.wiring).items()),
         restarts_nightly=mastodon.restart_nightly and bool(units),
     )
+
+
+def _ordinal(scene: Scene) -> int:
+    """The node's place among those that restart at night."""
+    restarting = [node for node in scene.plan.nodes if node.web or node.sidekiq]
+    return next((place for place, node in enumerate(restarting) if node.name == scene.node.name), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class PumaContext:
     memory: MemoryLimit
     address: str
     port: int
+    health_seconds: int
     has_metrics: bool
     exporter_memory: MemoryLimit | None
     exporter_address: str
@@ -102,7 +108,8 @@ class PumaContext:
 
 def puma_context(scene: Scene) -> PumaContext:
     """Puma, and the exporter of its metrics where memory allows one."""
-    budget = scene.node.memory
+    budget, tuning = scene.node.memory, scene.node.web
+    assert tuning is not None
     has_metrics = scene.memory_mib("puma-metrics") is not None
     return PumaContext(
         image=scene.plan.mastodon.web_image,
@@ -113,6 +120,7 @@ def puma_context(scene: Scene) -> PumaContext:
         memory=budget.limit("puma"),
         address=scene.address("puma"),
         port=scene.first_port("puma"),
+        health_seconds=tuning.health_seconds.value,
         has_metrics=has_metrics,
         exporter_memory=budget.limit("puma-metrics") if has_metrics else None,
         exporter_address=scene.address("puma-exporter") if has_metrics else "",

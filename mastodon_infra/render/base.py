@@ -16,6 +16,11 @@ from mastodon_infra.plan.tuning.upgrades import UpgradeTuning
 from mastodon_infra.render.scene import STATE, Scene
 
 SWAP_FILE = f"{STATE}/swapfile"
+WATCHED_UNITS = (
+    *("mastodon", "nginx", "postgresql", "pgbouncer", "redis", "prometheus", "nftables", "chrony", "ssh[.]"),
+    *("apt-daily", "unattended-upgrades", "systemd-(journald|sysctl)"),
+)
+"""How the names of units begin, as regular expressions, whose state the node exporter tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class BaseContext:
     group_memory_mib: int
     swap_file: str
     node_exporter_addresses: tuple[str, ...]
+    watched_units: tuple[str, ...]
     state: str
     ca_certificate: str
 
@@ -77,6 +83,7 @@ def base_context(scene: Scene) -> BaseContext:
         group_memory_mib=group.value if (group := scene.node.memory.group_most) else 0,
         swap_file=SWAP_FILE,
         node_exporter_addresses=tuple(f"{address}:{port}" for address in scene.addresses("node-exporter")),
+        watched_units=(*WATCHED_UNITS, *(name for card in scene.node.optional for name in card.units)),
         state=STATE,
         ca_certificate=scene.wiring.ca_certificate,
     )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from mastodon_infra.catalog.sources import JUDGEMENT, MASTODON_CHART, MASTODON_DOCS
 from mastodon_infra.plan.decided import Decided
 
+MINUTES_A_DAY = 24 * 60
+
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceTask:
@@ -35,7 +37,13 @@ class MaintenancePlan:
     spread_seconds: Decided[int]
     longest_seconds: Decided[int]
     restart_schedule: Decided[str]
-    restart_spread_seconds: Decided[int]
+    restart_slot_minutes: Decided[int]
+
+    def restart_time(self, ordinal: int) -> str:
+        """When a node restarts, in systemd's calendar form: ``ordinal`` counts the nodes that do, from 0."""
+        hours, minutes, *_ = self.restart_schedule.value.split()[1].split(":")
+        at = (int(hours) * 60 + int(minutes) + ordinal * self.restart_slot_minutes.value) % MINUTES_A_DAY
+        return f"*-*-* {at // 60:02}:{at % 60:02}:00 UTC"
 
 
 def plan_maintenance(*, media_days: Decided[int], preview_card_days: Decided[int]) -> MaintenancePlan:
@@ -67,5 +75,10 @@ def plan_maintenance(*, media_days: Decided[int], preview_card_days: Decided[int
         spread_seconds=Decided(1800, "many servers share a bucket's provider: not all on the hour", JUDGEMENT, "s"),
         longest_seconds=Decided(12 * 3600, "a run that hangs must not hold up the next for ever", JUDGEMENT, "s"),
         restart_schedule=Decided("*-*-* 02:30:00 UTC", "when few people are up in most places", JUDGEMENT),
-        restart_spread_seconds=Decided(1800, "nodes do not restart together", JUDGEMENT, "s"),
+        restart_slot_minutes=Decided(
+            10,
+            "one node after the other: Puma is back within four minutes, and nobody else is away then",
+            JUDGEMENT,
+            "min",
+        ),
     )

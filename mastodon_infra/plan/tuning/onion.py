@@ -32,5 +32,6 @@ CARD = RoleCard(
         ),
     ),
     ports=(RolePort("nginx", PORT),),
+    units=("tor",),
 )
 """What the plan knows about it."""

@@ -21,6 +21,7 @@ class WebTuning:
     threads: Decided[int]
     port: Decided[int]
     worker_memory_max: Decided[int]
+    health_seconds: Decided[int]
 
     @property
     def thread_count(self) -> int:
@@ -54,6 +55,7 @@ def tune_web(
         worker_memory_max=Decided(
             1229, "alarm threshold: a worker beyond it has grown out of bounds", JUDGEMENT, "MiB"
         ),
+        health_seconds=Decided(15, "asked twice between two looks of Prometheus, whether it is well", JUDGEMENT, "s"),
     )
 
 

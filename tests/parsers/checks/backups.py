@@ -1,4 +1,7 @@
-"""PgBackRest: the bundle's own script makes a backup with the bundle's own file, into a folder instead of a bucket."""
+"""PgBackRest: the bundle's own script makes a backup with the bundle's own file, into a folder instead of a bucket.
+
+It reads the backup back, too, and notices when a byte of it is another.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ TABLES = "CREATE TABLE schema_migrations (version text); CREATE TABLE ar_interna
 
 
 def pgbackrest(tree: Tree, files: Files) -> None:
-    """Every option is known and the bucket is asked; then a whole round: stanza, archive, backup, metrics, restore."""
+    """Every option is known and the bucket is asked; then a whole round: archive, backup, metrics, reading, restore."""
     monitoring.pgbackrest(tree, files)
     for file in files:
         local = re.sub(r"^repo1-s3-.*\n", "", file.content, flags=re.MULTILINE)
@@ -37,13 +40,35 @@ def _round(tree: Tree) -> None:
             tree.machine.must([f"{LIBRARY}/backup", kind], user="postgres", seconds=60)
         tree.machine.must([f"{LIBRARY}/backup-metrics"], environment={"SERVICE_RESULT": "success"})
         said = tree.machine.must(["cat", METRICS])
-        for line in (r"last_timestamp_seconds \d+", r"last_full_timestamp_seconds \d+", "last_failed 0"):
-            if not re.search(f"^mastodon_infra_backup_{line}$", said, re.MULTILINE):
-                raise Refused(said)
+        _want(said, r"last_timestamp_seconds \d+", r"last_full_timestamp_seconds \d+", "last_failed 0")
+        _read_back(tree)
     restore = ["pgbackrest", "--stanza=mastodon", "--delta", "restore"]
     tree.machine.must(restore, user="postgres", seconds=60)
     with server(tree):
         pass
+
+
+def _want(said: str, *lines: str) -> None:
+    for line in lines:
+        if not re.search(f"^mastodon_infra_backup_{line}$", said, re.MULTILINE):
+            raise Refused(f"no {line} in\n{said}")
+
+
+def _read_back(tree: Tree) -> None:
+    """The newest backup, which is a differential one; then with another byte in the full one that it stands on."""
+    verify, tell = [f"{LIBRARY}/backup", "verify"], [f"{LIBRARY}/backup-metrics", "verify"]
+    tree.machine.must(verify, user="postgres", seconds=60)
+    tree.machine.must(tell, environment={"SERVICE_RESULT": "success"})
+    _want(tree.machine.must(["cat", METRICS]), "damaged 0", r"last_verified_timestamp_seconds \d+", "last_failed 0")
+    file = tree.machine.must("find /tmp/pgbackrest/backup -path '*F/bundle/1'")
+    tree.machine.must(f"cp -p {file} /tmp/kept; printf x | dd of={file} bs=1 seek=2000 conv=notrunc status=none")
+    if tree.machine.run(verify, user="postgres", seconds=60):
+        raise Refused(f"another byte in {file}, and the backup is called whole")
+    tree.machine.must(tell, environment={"SERVICE_RESULT": "exit-code"})
+    _want(tree.machine.must(["cat", METRICS]), "damaged 1", r"last_verified_timestamp_seconds \d+", "last_failed 0")
+    tree.machine.must([f"{LIBRARY}/backup-metrics"])
+    _want(tree.machine.must(["cat", METRICS]), "damaged 1", "last_failed 0")
+    tree.machine.must(f"mv /tmp/kept {file}")
 
 
 def users(tree: Tree, files: Files) -> None:

@@ -73,10 +73,22 @@ def environments(tree: Tree, files: Files) -> None:
             if not re.fullmatch(r"[A-Z][A-Z0-9_]*=([^\s\"'\\$`;&|<>()*~#]*|\"[^\"\\$`]*\")", line):
                 raise Refused(f"{file.path}: a shell and systemd read this in different ways: {line.partition('=')[0]}")
         program = _program_of(tree, file.path)
-        planned = _planned_ports(tree, program)
-        script = f"set -af; . {shlex.quote(file.path)}; set +a; exec {program}"
-        with _asked_by(tree, program), background(tree, script, ports=planned):
+        with _asked_by(tree, program), _started(tree, file.path, program):
             pass
+
+
+@contextmanager
+def service_of(tree: Tree, path: str) -> Iterator[None]:
+    """The service that reads an environment file, running; what it asks is there already."""
+    with _started(tree, path, _program_of(tree, path)):
+        yield
+
+
+@contextmanager
+def _started(tree: Tree, path: str, program: str) -> Iterator[None]:
+    script = f"set -af; . {shlex.quote(path)}; set +a; exec {program}"
+    with background(tree, script, ports=_planned_ports(tree, program)):
+        yield
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import pytest
 
 from mastodon_infra.model.tier import Tier
 from mastodon_infra.plan.alerts_types import Alert, Severity
+from mastodon_infra.plan.memory import METRICS_EXPORTER_MIB, METRICS_FROM_MIB
 from tests.unit.plan.specs import plan_of
 
 RUNBOOKS = Path(__file__).parents[3] / "docs/runbooks"
@@ -120,6 +121,54 @@ def test_probes_ask_by_public_names():
         "media": "files.social.example:443",
         "certificate": "social.example:443",
         "store": "https://au-mel-1.linodeobjects.com/",
+        "webfinger": "https://social.example/.well-known/webfinger?resource=acct:admin@social.example",
+        "actor": "https://social.example/@admin",
     }
     hidden = plan_of(size="small", mastodon={"limited_federation": True})
-    assert "api" not in {probe.name for probe in hidden.monitoring.probes}
+    assert not {"api", "actor"} & {probe.name for probe in hidden.monitoring.probes}
+
+
+@pytest.mark.parametrize(
+    ("words", "webfinger", "actor"),
+    [
+        ({"mastodon": {"secure_mode": True}}, "social.example", None),
+        (
+            {"web_domain": "www.social.example", "edge": {"serve_local_domain": False}},
+            "www.social.example",
+            "www.social.example",
+        ),
+        ({"web_domain": "www.social.example"}, "social.example", "www.social.example"),
+    ],
+    ids=["unsigned requests are refused", "others serve the handles' domain", "we serve the handles' domain"],
+)
+def test_federation_is_asked_for_where_we_answer_other_servers(words, webfinger, actor):
+    asked = {probe.name: probe.target for probe in plan_of(size="small", **words).monitoring.probes}
+    assert asked["webfinger"] == f"https://{webfinger}/.well-known/webfinger?resource=acct:admin@social.example"
+    assert asked.get("actor") == (f"https://{actor}/@admin" if actor else None)
+
+
+@pytest.mark.parametrize("tier", list(Tier), ids=str)
+def test_a_dead_puma_is_seen_on_every_web_node_however_small(tier):
+    alerts = alerts_of(plan_of(size=tier))
+    assert alerts["WebNodeDown"].severity is Severity.CRITICAL
+    assert ("PumaSilent" in alerts) == ("PumaBusy" in alerts) == ("WebWorkerLarge" in alerts)
+
+
+def test_the_list_of_alerts_says_which_machines_are_too_small_for_numbers_of_puma():
+    said = (RUNBOOKS / "README.md").read_text(encoding="utf-8")
+    assert f"from {METRICS_FROM_MIB // 1024} GiB on" in said
+    assert f"takes {METRICS_EXPORTER_MIB} MiB" in said
+    for title in ("PumaBusy", "PumaBacklog", "RequestsWait", "PumaSilent", "WebWorkerLarge"):
+        alert = alerts_of(plan_of(size=Tier.LARGE))[title]
+        assert "mastodon_infra_" not in alert.expression
+        assert f"`{title}`" in said.partition("| page |")[0], title
+
+
+def test_a_large_database_may_take_longer_to_back_up():
+    def hours(title, size):
+        threshold = alerts_of(plan_of(size=size))[title].threshold
+        return threshold.value // 3600, dict(threshold.inputs)["data"]
+
+    assert hours("BackupLate", Tier.SOLO) == (24 + 2 + 1, "6 GiB")
+    assert hours("BackupLate", Tier.XLARGE) == (24 + 2 + 2, "93 GiB")
+    assert hours("BackupFullLate", Tier.XLARGE) == (168 + 2 + 2, "93 GiB")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -16,6 +17,8 @@ from mastodon_infra.render.wiring import Wiring
 from tests.unit.render.conftest import MINIMUM
 
 CONTAINERS = "/etc/containers/systemd/"
+BOOT_SECONDS = 150
+"""How long Puma may take until it answers, by the official chart."""
 
 
 def bundles_of(plan):
@@ -178,6 +181,29 @@ def test_the_nightly_restart_is_there_where_it_is_asked_for_only(planned):
                 units = set(re.findall(r"'([^']+)'", script))
                 wanted = {f"mastodon-sidekiq-{process.name}.service" for process in node.sidekiq}
                 assert units == wanted | ({"mastodon-web.service"} if node.web else set())
+
+
+@pytest.mark.parametrize("size", ["solo", "large", "xlarge"])
+def test_at_night_one_machine_restarts_at_a_time_and_is_back_before_the_next(planned, size):
+    plan = planned(mastodon={"restart_nightly": True}, size=size)
+    times = {}
+    for name, made in bundles_of(plan).items():
+        if plan.node(name).web or plan.node(name).sidekiq:
+            timer = settings(made.file("/etc/systemd/system/mastodon-restart.timer").content)
+            assert "RandomizedDelaySec" not in timer
+            found = re.fullmatch(r"\*-\*-\* (\d\d):(\d\d):00 UTC", timer["OnCalendar"][0])
+            assert found
+            times[name] = int(found[1]) * 60 + int(found[2])
+    away = plan.mastodon.containers.puma_unit_stop_seconds.value + BOOT_SECONDS
+    ordered = sorted(times.values())
+    assert ordered[0] == 2 * 60 + 30
+    assert all(later - earlier > away / 60 for earlier, later in pairwise(ordered))
+
+
+def test_with_very_many_machines_the_nights_last_until_the_next_day(planned):
+    maintenance = planned().mastodon.maintenance
+    assert maintenance.restart_time(129) == "*-*-* 00:00:00 UTC"
+    assert len({maintenance.restart_time(place) for place in range(144)}) == 144
 
 
 def test_no_command_prints_a_password_into_the_journal(planned):

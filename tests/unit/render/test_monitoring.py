@@ -8,10 +8,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from mastodon_infra.model.instance import InstanceSpec
+from mastodon_infra.model.role import Role
 from mastodon_infra.plan.alerts_machines import BUNDLE_DIFFERS
 from mastodon_infra.plan.instance import plan_instance
 from mastodon_infra.render.bundle import bundle
+from mastodon_infra.render.bundle_types import UnitState
 from mastodon_infra.render.wiring import Wiring
+from tests.parsers.cases import SPECS, plan_of
 from tests.unit.render.conftest import MINIMUM
 
 RELAY = {"provider": "smtp", "host": "smtp.relay.example", "username": "social", "port": 2525}
@@ -151,3 +154,24 @@ def test_a_name_with_quotes_changes_nothing_but_itself(monkeypatch):
     odd = replace(Wiring.placeholder(plan), smtp_username='a"b: {{ c }}\\')
     node_bundle = bundle(plan, plan.node(plan.monitoring.node), odd)
     assert read(node_bundle, "/etc/prometheus/alertmanager.yml")["global"]["smtp_auth_username"] == 'a"b: {{ c }}\\'
+
+
+SYSTEM_UNITS = {"ssh.service", "unattended-upgrades.service", "apt-daily-upgrade.service"}
+"""Of Debian's own, beside those that a bundle names."""
+
+
+@pytest.mark.parametrize("case", SPECS)
+def test_the_state_of_every_unit_that_a_bundle_starts_is_told(case):
+    """Mounts apart: an alert asks for each volume's file system."""
+    plan = plan_of(case)
+    wiring = Wiring.placeholder(plan)
+    for node in plan.nodes:
+        made = bundle(plan, node, wiring)
+        words = made.file("/etc/default/prometheus-node-exporter").content
+        found = re.search(r'unit-include=([^ "]+)', words)
+        assert found
+        is_told = re.compile(found[1])
+        units = {unit.name for unit in made.units if unit.state is not UnitState.DISABLED} | SYSTEM_UNITS
+        assert {unit for unit in units if not is_told.fullmatch(unit) and not unit.endswith(".mount")} == set()
+        assert bool(is_told.fullmatch("tor@default.service")) == (Role.ONION in node.roles)
+        assert not is_told.fullmatch("getty@tty1.service")
