@@ -56,9 +56,6 @@ def add_consequences(page: Page, changes: Iterable[Step], known: Known) -> None:
             page.text(one, hang=2)
 
 
-VOLUME = "linode:index/volume:Volume"
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a step alone does not tell of what it means.
@@ -77,6 +74,8 @@ NOTHING_KNOWN = Known()
 
 def is_moved_data(step: Step) -> bool:
     """Whether a volume gets another machine: for the engine a change like any other."""
+    from mastodon_infra.program.engine_state import VOLUME
+
     return step.operation == "update" and step.type == VOLUME and "linodeId" in step.keys
 
 

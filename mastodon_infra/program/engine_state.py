@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 MACHINE = "linode:index/instance:Instance"
+VOLUME = "linode:index/volume:Volume"
 KEYS = "keys"
 """The piece of data that all generated keys and passwords are together."""
 
 KINDS_OF_DATA = {
-    "linode:index/volume:Volume": "volume",
+    VOLUME: "volume",
     "linode:index/objectStorageBucket:ObjectStorageBucket": "bucket",
     "aws:s3/bucket:Bucket": "bucket",
     "linode:index/domain:Domain": "zone",
@@ -43,6 +44,13 @@ class Data:
 def machine_urns(deployment: Mapping[str, Any]) -> dict[str, str]:
     """The machines by node."""
     return {_name(one): one["urn"] for one in _resources(deployment) if one["type"] == MACHINE}
+
+
+def volume_places(deployment: Mapping[str, Any]) -> dict[str, str]:
+    """The node that each volume is attached to, by the volume's name; those at no machine of this state are left out."""
+    nodes = {str(one.get("id")): _name(one) for one in _resources(deployment) if one["type"] == MACHINE}
+    at = {_name(one): _number(one, "linodeId") for one in _resources(deployment) if one["type"] == VOLUME}
+    return {volume: nodes[machine] for volume, machine in at.items() if machine in nodes}
 
 
 def protected_data(deployment: Mapping[str, Any]) -> tuple[Data, ...]:
@@ -89,6 +97,12 @@ def released(deployment: Mapping[str, Any], urns: Collection[str]) -> dict[str, 
 def _set(resource: dict[str, Any], key: str, *, value: object) -> None:
     for part in ("inputs", "outputs"):
         resource.setdefault(part, {})[key] = value
+
+
+def _number(resource: Mapping[str, Any], key: str) -> str:
+    """A number in the state as text; the engine writes large ones as ``1.0000001e+07``."""
+    value = (resource.get("outputs") or {}).get(key)
+    return "" if value is None else str(int(value))
 
 
 def _resources(deployment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
