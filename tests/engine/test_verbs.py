@@ -9,7 +9,7 @@ import pytest
 
 from mastodon_infra.rehearsal.world import Fault
 from tests.engine.rehearsed import LIMIT_SECONDS, ROOT, STACK, Rehearsed, waited
-from tests.engine.test_texts import _files, _found, _secrets, _text_of, _told_openly
+from tests.engine.searched import found, places_of, secrets_of
 
 MACHINE = "linode:index/instance:Instance"
 TWO_WEB = {"size": "medium", "nodes": {"web": {"count": 2}}}
@@ -93,11 +93,10 @@ def test_a_disposable_stack_comes_stays_and_goes(beginner):
     code, told, _ = beginner.give("refresh")
     assert (code, told.strip()) == (0, "Everything is as the state says.")
 
-    secrets = _secrets(json.loads(json.loads(_told_openly(beginner.stack))["wiring"]))
+    secrets = secrets_of(beginner.stack)
     assert len(secrets) > 10
-    assert _found(secrets, beginner.printed) is None
-    texts = {path.relative_to(beginner.stack.cloud.folder): _text_of(path) for path in _files(beginner.stack)}
-    assert {path.parts[0] for path, text in texts.items() if _found(secrets, text)} == {"cloud"}, "at its owner only"
+    assert found(secrets, beginner.printed) is None
+    assert {place.partition("/")[0] for place in places_of(secrets, beginner.stack)} == {"cloud"}, "at its owner only"
 
     code, _, problem = beginner.give("destroy")
     assert code == 1
