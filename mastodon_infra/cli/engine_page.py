@@ -14,6 +14,7 @@ from mastodon_infra.units import usd
 
 if TYPE_CHECKING:
     from mastodon_infra.program.engine_events import Step
+    from mastodon_infra.program.engine_state import Begun
     from mastodon_infra.program.outputs import StackOutputs
 
 MOST_NAMED = 12
@@ -54,6 +55,22 @@ def add_consequences(page: Page, changes: Iterable[Step], known: Known) -> None:
         page.heading("What goes")
         for one in words:
             page.text(one, hang=2)
+
+
+def add_begun(page: Page, found: Sequence[Begun]) -> None:
+    """What a run that was cut off may have made without the state's knowing."""
+    if found:
+        page.heading("A run was cut off while it made these, and the state forgets them now")
+        for one in found:
+            page.text(begun_words(one), hang=2)
+
+
+def begun_words(one: Begun) -> str:
+    """Where to look for what a run that was cut off may have made, and what to do with it."""
+    return (
+        f"{short_type(one.type)} {one.name} may exist at {one.vendor}: look there before the next up, and delete it "
+        f"(or take it over: pulumi import {one.type} {one.name} ID)."
+    )
 
 
 @dataclass(frozen=True, slots=True)

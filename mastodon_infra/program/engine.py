@@ -22,7 +22,13 @@ from mastodon_infra.errors import MastodonInfraError
 from mastodon_infra.program.build import deploy
 from mastodon_infra.program.config import PROJECT
 from mastodon_infra.program.engine_events import Listener, Step
-from mastodon_infra.program.engine_words import StoppedError, broken_policies, refusal
+from mastodon_infra.program.engine_words import (
+    DELETES_THE_REST,
+    MAKES_THE_REST,
+    StoppedError,
+    broken_policies,
+    refusal,
+)
 
 NEVER = "never"
 """The engine's word for: no colours."""
@@ -110,7 +116,10 @@ class StackRuns:
         return Result(tuple(listener.done.values()), listener.warnings, told)
 
     def refresh(self, *, on_step: Callable[[Step], None]) -> Result:
-        """Ask the clouds how everything is now, and write that down. Creations that were cut off are forgotten."""
+        """Ask the clouds how everything is now, and write that down.
+
+        Creations that were cut off are forgotten: whoever calls this tells of them first (``begun``).
+        """
         listener = Listener(on_step)
         with self._translated(listener):
             self._opened().refresh(
@@ -130,7 +139,7 @@ class StackRuns:
         To be previewed first: the engine finds out that something is protected when it has deleted other things.
         """
         listener = Listener(on_step)
-        with self._translated(listener):
+        with self._translated(listener, rest=DELETES_THE_REST):
             self._opened().destroy(
                 preview_only=is_preview or None,
                 color=NEVER,
@@ -175,7 +184,7 @@ class StackRuns:
             raise pulumi.RunError(str(error)) from error
 
     @contextmanager
-    def _translated(self, listener: Listener) -> Iterator[None]:
+    def _translated(self, listener: Listener, *, rest: str = MAKES_THE_REST) -> Iterator[None]:
         """Turn the engine's failures into errors that say what helps."""
         self._raised.clear()
         try:
@@ -190,7 +199,7 @@ class StackRuns:
                 raise self._raised[0] from None
             if listener.violations:
                 raise broken_policies(listener.violations) from None
-            raise refusal(listener.errors, str(error), stack=self.stack) from None
+            raise refusal(listener.errors, str(error), stack=self.stack, rest=rest) from None
         except automation.InvalidVersionError:
             raise refusal((), "Pulumi CLI version is too old", stack=self.stack) from None
 

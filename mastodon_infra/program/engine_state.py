@@ -20,8 +20,13 @@ KINDS_OF_DATA = {
 }
 """Types that hold data by themselves, and what people call them."""
 
+VENDORS = {"linode": "Linode", "cloudflare": "Cloudflare", "aws": "Amazon, or Wasabi"}
+"""Who would have made something, by the type's package; what random and tls make lives in the state alone."""
+
 _NAMED_BY = ("label", "bucket", "domain")
 _S3_BUCKET = "aws:s3/bucket:Bucket"
+_EMPTIES = ("forceDestroy", "objBucketForceDelete")
+"""Settings by which deleting a bucket deletes the objects in it: the bucket's at Amazon, the provider's at Linode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,23 @@ class Data:
     urns: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A creation that was cut off: type token, logical name, URN, and where to look for what it may have made."""
+
+    type: str
+    name: str
+    urn: str
+    vendor: str
+
+
 def machine_urns(deployment: Mapping[str, Any]) -> dict[str, str]:
     """The machines by node."""
     return {_name(one): one["urn"] for one in _resources(deployment) if one["type"] == MACHINE}
 
 
 def volume_places(deployment: Mapping[str, Any]) -> dict[str, str]:
-    """The node that each volume is attached to, by the volume's name; those at no machine of this state are left out."""
+    """The node that each volume is attached to, by the volume's name; without those at no machine of this state."""
     nodes = {str(one.get("id")): _name(one) for one in _resources(deployment) if one["type"] == MACHINE}
     at = {_name(one): _number(one, "linodeId") for one in _resources(deployment) if one["type"] == VOLUME}
     return {volume: nodes[machine] for volume, machine in at.items() if machine in nodes}
@@ -92,6 +107,35 @@ def released(deployment: Mapping[str, Any], urns: Collection[str]) -> dict[str, 
             # At Linode the provider itself is told; a reference to it is its URN and its id.
             _set(resources[one["provider"].rpartition("::")[0]], "objBucketForceDelete", value="true")
     return changed
+
+
+def held_again(deployment: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The deployment with everything protected that was so before, and with buckets that are emptied by nobody."""
+    changed = deepcopy(dict(deployment))
+    were = {one["urn"]: one for one in _resources(before)}
+    for one in _resources(changed):
+        was = were.get(one["urn"])
+        if was is None:
+            continue
+        one["protect"] = bool(was.get("protect"))
+        for part in ("inputs", "outputs"):
+            for key in _EMPTIES:
+                if key in (one.get(part) or {}):
+                    one[part] = {**one[part], key: (was.get(part) or {}).get(key)}
+                    if one[part][key] is None:
+                        del one[part][key]
+    return changed
+
+
+def begun(deployment: Mapping[str, Any]) -> tuple[Begun, ...]:
+    """What was being made at a vendor's when a run was cut off, and may exist there without the state's knowing."""
+    found = []
+    for one in deployment.get("pending_operations") or ():
+        kind = str(one["resource"]["type"])
+        vendor = VENDORS.get(kind.partition(":")[0])
+        if one.get("type") == "creating" and vendor:
+            found.append(Begun(kind, _name(one["resource"]), str(one["resource"]["urn"]), vendor))
+    return tuple(found)
 
 
 def _set(resource: dict[str, Any], key: str, *, value: object) -> None:
