@@ -158,8 +158,8 @@ def interruptions(old: InstancePlan, new: InstancePlan) -> list[str]:
 def _interruptions(old: InstancePlan, new: InstancePlan) -> Iterator[str]:
     if old.region.name != new.region.name:
         yield (
-            f"All machines are new ones in {new.region.name}, with new public addresses; those in {old.region.name} "
-            "are destroyed."
+            f"A stack that is deployed in {old.region.name} stays there: up refuses it. In {new.region.name} it would "
+            "be another stack, with new machines and new public addresses."
         )
         return
     before = {node.name: node.machine.name for node in old.nodes}
@@ -197,8 +197,8 @@ def _domain_warnings(old: InstancePlan, new: InstancePlan) -> Iterator[str]:
 def _region_warnings(old: InstancePlan, new: InstancePlan) -> Iterator[str]:
     if old.region.name != new.region.name:
         yield (
-            f"The region changes from {old.region.name} to {new.region.name}: every machine and volume is made anew "
-            "and empty. Data comes along only from a backup."
+            f"The region changes from {old.region.name} to {new.region.name}: no volume and no bucket moves there. "
+            "Data comes along only from a backup, into a new stack."
         )
 
 

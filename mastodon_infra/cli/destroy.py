@@ -50,7 +50,7 @@ def destroy(
     from mastodon_infra.cli.engine_room import enter, progress
     from mastodon_infra.program.engine_state import begun, protected_data, released, things
 
-    room = enter(stack, stacks_dir)
+    room = enter(stack, stacks_dir, is_planning=False)
     name, domain = room.loaded.name, room.loaded.plan.spec.domain
     state = room.runs.state()
     if not state.get("resources"):
@@ -116,7 +116,7 @@ def _held_again_unless_done(room: Room, before: Mapping[str, Any] | None) -> Ite
 
 def _hold_again(room: Room, before: Mapping[str, Any] | None) -> Problem:
     """Protect what is left, and say so; where that fails too, say that, which is the worse news."""
-    from mastodon_infra.program.engine_state import held_again, protected_data
+    from mastodon_infra.program.engine_state import held_again, protected_data, things
 
     name = room.loaded.name
     if before is None:
@@ -127,6 +127,8 @@ def _hold_again(room: Room, before: Mapping[str, Any] | None) -> Problem:
     except MastodonInfraError as error:
         seen = f"what is left is not protected any more, and could not be protected again: {error.problems[0].message}"
         return Problem((), seen, f"when the state can be written again: mastodon-infra up {name}, or destroy it whole")
+    if not things(state):
+        return Problem((), "nothing is left all the same", f"to forget its history too: pulumi stack rm {name}")
     names = ",".join(piece.name for piece in protected_data(state))
     command = f"mastodon-infra destroy {name}" + (f" --data {names}" if names else "")
     return Problem((), "not everything was destroyed, and what is left is protected as before", f"to go on: {command}")

@@ -20,7 +20,7 @@ def refresh(stack: StackArgument, as_json: JsonOption = False, stacks_dir: Stack
     from mastodon_infra.cli.engine_room import described, enter
     from mastodon_infra.program.engine_state import begun
 
-    room = enter(stack, stacks_dir)
+    room = enter(stack, stacks_dir, is_planning=False)
     cut_off = begun(room.runs.state())
     if cut_off and not as_json:
         # Before anything else, as nothing knows of them afterwards.

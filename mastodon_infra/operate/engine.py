@@ -23,6 +23,8 @@ POLICY_LAUNCHER = Path("plugins", "analyzer-policy-pyexec-v1.0.0", "pulumi-analy
 
 PATIENCE_SECONDS = 120
 LONGEST_SAID = 300
+PLACED = frozenset({"linode:index/instance:Instance", "linode:index/volume:Volume", "linode:index/vpc:Vpc"})
+"""Types that are in the stack's region, and cannot leave it."""
 REMEDIES = (
     ("no stack named", "the state holds no stack {stack}", "pulumi stack init {stack}, or log in elsewhere"),
     (
@@ -50,10 +52,11 @@ class PassphraseError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A resource in the state."""
+    """A resource in the state; ``region`` is empty for those that are not in the stack's own."""
 
     urn: str
     is_protected: bool
+    region: str = ""
 
     @property
     def name(self) -> str:
@@ -113,7 +116,11 @@ class Engine:
         """Everything in the state that a provider made, also after a first run that was cut short."""
         state = json.loads(self._run("stack", "export"))
         custom = (one for one in (state.get("deployment") or {}).get("resources") or () if one.get("custom"))
-        return tuple(Made(one["urn"], bool(one.get("protect"))) for one in custom if "pulumi:" not in one["type"])
+        return tuple(
+            Made(one["urn"], bool(one.get("protect")), _region_of(one))
+            for one in custom
+            if "pulumi:" not in one["type"]
+        )
 
     def unprotect(self, urn: str) -> None:
         """Let the next ``up`` delete a resource."""
@@ -146,6 +153,10 @@ class Engine:
         if done.returncode:
             raise _refused(done.stderr or done.stdout, self.stack)
         return done.stdout
+
+
+def _region_of(resource: Mapping[str, Any]) -> str:
+    return str((resource.get("inputs") or {}).get("region", "")) if resource["type"] in PLACED else ""
 
 
 def find_engine(*, stack: str, file: Path, environment: Mapping[str, str] | None = None) -> Engine:

@@ -20,6 +20,7 @@ ENGINE, STATE, SECRETS = Group("engine"), Group("state"), Group("secrets")
 FILE_BACKEND = "file://"
 OURS = "mastodon-infra"
 KEPT_TWICE = "generated keys"
+REGION = "region"
 
 
 def state_checks(plan: InstancePlan, situation: Situation, *, stack: str) -> Iterator[Check]:
@@ -68,6 +69,10 @@ def _state(plan: InstancePlan, situation: Situation) -> Iterator[Check]:
         yield STATE.failed("passphrase", *_words(closed.problems))
         return
     yield STATE.ok("passphrase", "the stack's secrets can be read")
+    if situation.region and situation.region != plan.region.name:
+        seen = f"the stack is in {situation.region}, and its file asks for {plan.region.name}: no volume moves there"
+        remedy = f"keep region: {situation.region}; another region is another stack, which gets its data from a backup"
+        yield STATE.failed(REGION, seen, remedy)
     if outputs:
         yield STATE.failed("outputs", *_words(outputs.problems))
 

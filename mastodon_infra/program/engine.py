@@ -112,6 +112,7 @@ class StackRuns:
                 suppress_outputs=True,
                 suppress_progress=True,
             )
+        self._refuse_if_stopped()
         told = {name: None if output.secret else output.value for name, output in done.outputs.items()}
         return Result(tuple(listener.done.values()), listener.warnings, told)
 
@@ -131,6 +132,7 @@ class StackRuns:
                 suppress_progress=True,
                 clear_pending_creates=True,
             )
+        self._refuse_if_stopped()
         return Result(tuple(listener.done.values()), listener.warnings, {})
 
     def destroy(self, *, on_step: Callable[[Step], None], is_preview: bool = False) -> Result:
@@ -149,6 +151,7 @@ class StackRuns:
                 suppress_outputs=True,
                 suppress_progress=True,
             )
+        self._refuse_if_stopped()
         steps = listener.planned if is_preview else listener.done
         return Result(tuple(steps.values()), listener.warnings, {})
 
@@ -183,6 +186,11 @@ class StackRuns:
             self._raised.append(error)
             raise pulumi.RunError(str(error)) from error
 
+    def _refuse_if_stopped(self) -> None:
+        """Of a destruction that was stopped the engine says that it went well."""
+        if self._stops:
+            raise _stopped()
+
     @contextmanager
     def _translated(self, listener: Listener, *, rest: str = MAKES_THE_REST) -> Iterator[None]:
         """Turn the engine's failures into errors that say what helps."""
@@ -191,10 +199,7 @@ class StackRuns:
             yield
         except CommandError as error:
             if self._stops:
-                raise StoppedError(
-                    "stopped; what had been begun came to its end, and the state knows it",
-                    hint="the same command goes on from there",
-                ) from None
+                raise _stopped() from None
             if self._raised:
                 raise self._raised[0] from None
             if listener.violations:
@@ -265,6 +270,13 @@ class _Command(PulumiCommand):
         if process.returncode:
             raise create_command_error(result)
         return result
+
+
+def _stopped() -> StoppedError:
+    return StoppedError(
+        "stopped; what had been begun came to its end, and the state knows it",
+        hint="the same command goes on from there",
+    )
 
 
 def _shown(outputs: Mapping[str, Any]) -> dict[str, Any]:

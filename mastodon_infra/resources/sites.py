@@ -46,7 +46,8 @@ class Sites(pulumi.ComponentResource):
                 region=region,
                 placement_group_type=ANTI_AFFINITY,
                 placement_group_policy=group.policy.value,
-                opts=own,
+                # A label is unique in the account.
+                opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
             )
             apart_ids |= dict.fromkeys(group.members, made.id.apply(int))
         self.apart_ids = apart_ids

@@ -142,11 +142,12 @@ def test_named_machine_is_made_anew_at_its_private_address(operator):
 
 def test_protected_data_is_neither_replaced_nor_destroyed_by_the_way(operator):
     files = operator.stack.files()
-    operator.change({**TWO_WEB, "region": "us-ord"})
+    operator.change({**TWO_WEB, "edge": {"dns": "manual"}})
 
-    code, _, problem = operator.give("up", "--yes")
+    code, told, problem = operator.give("up", "--yes")
     assert code == 1
-    assert "linode Volume data-postgres\n  it holds data and is protected" in problem
+    assert "The zone zone is deleted: every record in it is lost" in " ".join(told.split())
+    assert "linode Domain zone\n  it holds data and is protected" in problem
     assert operator.stack.files() == files
 
     operator.change(TWO_WEB)
@@ -169,6 +170,20 @@ def test_protected_data_is_neither_replaced_nor_destroyed_by_the_way(operator):
     assert "Nothing of trial remains" in told
     assert operator.stack.names() == set()
     assert {path for path in operator.stack.files() if "zone" not in path} == set(), "no bucket, no object in one"
+
+
+def test_another_region_is_refused_before_anything_is_asked_of_a_cloud(operator):
+    files = operator.stack.files()
+    operator.change({**TWO_WEB, "region": "us-ord"})
+
+    for verb in ("preview", "up"):
+        code, told, problem = operator.give(verb, *(["--yes"] if verb == "up" else []))
+        assert (code, told, len(problem.splitlines())) == (3, "", 3), problem
+        assert "region: the stack is in au-mel, and its file asks for us-ord: no volume moves there" in problem
+        assert "keep region: au-mel" in problem
+    assert operator.stack.files() == files
+    code, told, _ = operator.give("refresh")
+    assert (code, told.strip()) == (0, "Everything is as the state says.")
 
 
 def test_what_goes_wrong_is_told_in_three_lines_and_leaves_nothing_half_written(operator):
