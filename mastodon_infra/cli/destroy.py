@@ -48,7 +48,7 @@ def destroy(
     """
     from mastodon_infra.cli.engine_page import add_begun, add_changes
     from mastodon_infra.cli.engine_room import enter, progress
-    from mastodon_infra.program.engine_state import begun, protected_data, released, things
+    from mastodon_infra.program.engine_state import begun, is_holding, protected_data, released, things
 
     room = enter(stack, stacks_dir, is_planning=False)
     name, domain = room.loaded.name, room.loaded.plan.spec.domain
@@ -72,8 +72,8 @@ def destroy(
     console.say(str(page))
     _confirm(domain, confirm_domain)
 
-    with _held_again_unless_done(room, state if pieces else None):
-        if pieces:
+    with _held_again_unless_done(room, state if is_holding(state) else None):
+        if is_holding(state):
             room.runs.put_state(released(state, [urn for piece in pieces for urn in piece.urns]))
         planned = room.runs.destroy(on_step=lambda _step: None, is_preview=True)
         page = Page(console.width(), console.is_plain())

@@ -28,6 +28,8 @@ NEW_ADDRESS = (
     "Its public address becomes another one: the stack's own DNS records follow, and names that were looked up "
     "before lead to the old one for as long as their TTL."
 )
+BALANCER = "linode:index/nodeBalancer:NodeBalancer"
+RESERVED_ADDRESS = "linode:index/reservedIp:ReservedIp"
 WORDS = {"create": "to create", "update": "to change in place", "replace": "to replace", "delete": "to delete"}
 
 
@@ -80,10 +82,12 @@ class Known:
     Attributes:
         given: Keys that the stack's file gives with the value in use, by their logical names.
         reserved: Machines that keep their public address, whatever becomes of them.
+        is_disposable: Whether nothing of the stack is kept.
     """
 
     given: Collection[str] = ()
     reserved: Collection[str] = ()
+    is_disposable: bool = False
 
 
 NOTHING_KNOWN = Known()
@@ -114,10 +118,26 @@ def consequence(step: Step, known: Known = NOTHING_KNOWN) -> str:
         then = " for good" if step.operation == "delete" else " and comes back with new user data after some minutes"
         address = "" if step.operation == "delete" or step.name in known.reserved else f" {NEW_ADDRESS}"
         return f"The machine {step.name} goes{then}: what is only on its own disk is lost; volumes stay.{address}"
+    if step.type in {BALANCER, RESERVED_ADDRESS}:
+        return _address_words(step, known)
     kind = KINDS_OF_DATA.get(step.type)
     if kind:
         return f"The {kind} {step.name} {goes}: {LOST[kind]}."
     return _key_words(step, goes, known)
+
+
+def _address_words(step: Step, known: Known) -> str:
+    if step.type == BALANCER:
+        then = " for good" if step.operation == "delete" else " and comes back"
+        return f"The NodeBalancer {step.name} goes{then}, and everybody who is connected through it. {NEW_ADDRESS}"
+    if known.is_disposable:
+        return (
+            f"The reserved address {step.name} is given back: nobody gets it again, and what leads to it leads nowhere."
+        )
+    return (
+        f"The reserved address {step.name} leaves the stack, and stays reserved at Linode, which charges for it: "
+        "delete it there once no record leads to it."
+    )
 
 
 def _key_words(step: Step, goes: str, known: Known) -> str:

@@ -52,7 +52,8 @@ class Room:
         from mastodon_infra.operate.adoption import given_as_in_use
 
         reserved = frozenset(one.node for one in self.loaded.plan.reserved)
-        return Known(given_as_in_use(self.situation.config or {}, self.situation.fingerprints or {}), reserved)
+        given = given_as_in_use(self.situation.config or {}, self.situation.fingerprints or {})
+        return Known(given, reserved, is_disposable=not self.loaded.plan.media.is_protected)
 
 
 def enter(stack: str, stacks_dir: Path | None, *, is_deploying: bool = False, is_planning: bool = True) -> Room:

@@ -25,6 +25,7 @@ VENDORS = {"linode": "Linode", "cloudflare": "Cloudflare", "aws": "Amazon, or Wa
 
 _NAMED_BY = ("label", "bucket", "domain")
 _S3_BUCKET = "aws:s3/bucket:Bucket"
+_STAYS = "retainOnDelete"
 _EMPTIES = ("forceDestroy", "objBucketForceDelete")
 """Settings by which deleting a bucket deletes the objects in it: the bucket's at Amazon, the provider's at Linode."""
 
@@ -86,6 +87,11 @@ def protected_data(deployment: Mapping[str, Any]) -> tuple[Data, ...]:
     return (*pieces, Data(KEYS, KEYS, f"{len(keys)} keys and passwords", tuple(keys))) if keys else tuple(pieces)
 
 
+def is_holding(deployment: Mapping[str, Any]) -> bool:
+    """Whether anything would refuse to be deleted, or stay at its vendor's."""
+    return any(one.get("protect") or one.get(_STAYS) for one in _resources(deployment))
+
+
 def things(deployment: Mapping[str, Any]) -> int:
     """How many resources there are that a provider made."""
     return sum(bool(one.get("custom")) and "pulumi:" not in one["type"] for one in _resources(deployment))
@@ -94,10 +100,13 @@ def things(deployment: Mapping[str, Any]) -> int:
 def released(deployment: Mapping[str, Any], urns: Collection[str]) -> dict[str, Any]:
     """The deployment with these resources no longer protected, and with buckets that are emptied when they are deleted.
 
-    A vendor deletes no bucket that holds something, and its provider empties one only where the state says so.
+    A vendor deletes no bucket that holds something, and its provider empties one only where the state says so. What
+    would stay at the vendor's when it leaves the stack, an address, goes too.
     """
     changed = deepcopy(dict(deployment))
     resources = {one["urn"]: one for one in _resources(changed)}
+    for one in resources.values():
+        one.pop(_STAYS, None)
     for urn in urns:
         one = resources[urn]
         one["protect"] = False
@@ -118,6 +127,8 @@ def held_again(deployment: Mapping[str, Any], before: Mapping[str, Any]) -> dict
         if was is None:
             continue
         one["protect"] = bool(was.get("protect"))
+        if was.get(_STAYS):
+            one[_STAYS] = True
         for part in ("inputs", "outputs"):
             for key in _EMPTIES:
                 if key in (one.get(part) or {}):

@@ -2,6 +2,10 @@
 
 import pytest
 
+from tests.engine.rehearsed import Rehearsed
+from tests.engine.test_verbs import Operator
+
+ADDRESS = "linode:index/reservedIp:ReservedIp"
 DATA = {("Volume", "data-postgres"), ("Volume", "data-redis")}
 LOSING = {"delete", "replace", "create-replacement", "delete-replaced"}
 
@@ -62,3 +66,26 @@ def test_next_size_loses_nothing_that_holds_data(smaller, larger, copy_of):
     now = {thing.id: thing.inputs["label"] for thing in stack.world.all("linode:index/volume:Volume")}
     assert disks.items() <= now.items()
     assert stack.preview() == {}
+
+
+def test_reserved_address_stays_at_linode_when_a_second_web_machine_makes_it_needless(tmp_path):
+    """Records that were set by hand still lead to it; whoever destroys the stack gives back what it still has."""
+    by_hand = {"edge": {"dns": "manual"}, "size": "medium"}
+    stack = Rehearsed.new(tmp_path / "rehearsal", by_hand)
+    stack.up()
+    (address,) = stack.world.all(ADDRESS)
+    whole = stack.copy(tmp_path / "whole")
+
+    stack.ask({**by_hand, "nodes": {"web": {"count": 2}}})
+    changes = stack.preview()
+    stack.up()
+
+    assert changes["ReservedIp", "address-web-1"] == "delete"
+    assert [one.id for one in stack.world.all(ADDRESS)] == [address.id]
+    assert ("ReservedIp", "address-web-1") not in stack.names()
+    assert stack.preview() == {}
+
+    words = ("--data", "backup,data-postgres,data-redis,keys,media", "--confirm-domain", "social.example")
+    code, _, problem = Operator(whole).give("destroy", *words)
+    assert code == 0, problem
+    assert not whole.world.all(ADDRESS)
