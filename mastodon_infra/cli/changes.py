@@ -162,13 +162,22 @@ def _interruptions(old: InstancePlan, new: InstancePlan) -> Iterator[str]:
             "be another stack, with new machines and new public addresses."
         )
         return
-    before = {node.name: node.machine.name for node in old.nodes}
-    resized = [node.name for node in new.nodes if before.get(node.name, node.machine.name) != node.machine.name]
+    before = {node.name: node.machine for node in old.nodes}
+    resized = [node.name for node in new.nodes if before.get(node.name, node.machine).name != node.machine.name]
+    grown = [name for name in resized if new.node(name).machine.disk_gib > before[name].disk_gib]
     if resized:
         restart = "restarts for its new type" if len(resized) == 1 else "restart for their new type"
         yield (
             f"{listed(resized)} {restart}: Linode stops a machine, moves it and starts it again, and it is down for "
             "minutes."
+        )
+    if grown:
+        keeps = (
+            "keeps its own disk as large as it was" if len(grown) == 1 else "keep their own disks as large as they were"
+        )
+        yield (
+            f"{listed(grown)} {keeps}, while the plan counts on the new type's: enlarge it at Linode (Storage, Resize) "
+            "before converge. A machine whose disk was enlarged fits its smaller type no more, so nothing here does it."
         )
 
 

@@ -54,6 +54,10 @@ def test_diff_says_plainly_what_would_touch_data(cli, stack, change, warning):
     ("change", "said"),
     [
         ("nodes.web.machine_type=g6-standard-6", "web-1 restarts for its new type: Linode stops a machine, moves it"),
+        (
+            "nodes.web.machine_type=g6-standard-6",
+            "web-1 keeps its own disk as large as it was, while the plan counts on",
+        ),
         ("region=eu-central", "A stack that is deployed in au-mel stays there: up refuses it. In eu-central it would"),
     ],
 )
