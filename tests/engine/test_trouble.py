@@ -9,6 +9,7 @@ from mastodon_infra.rehearsal.world import Fault
 from tests.engine.rehearsed import Rehearsed, process_of, waited
 
 VOLUME = "linode:index/volume:Volume"
+BUCKET = "linode:index/objectStorageBucket:ObjectStorageBucket"
 MACHINE = "linode:index/instance:Instance"
 FIREWALL = "linode:index/firewall:Firewall"
 DEPLOY = ("up", "--yes", "--skip-preview", "--suppress-progress")
@@ -143,3 +144,25 @@ def test_wrong_passphrase_changes_nothing(copy_of):
     assert done.status != 0
     assert "incorrect passphrase" in done.text
     assert (stack.files(), stack.names()) == (files, names)
+
+
+def test_whatever_creation_fails_the_state_knows_all_that_exists(tmp_path):
+    """One failure after the other, each some creations later; every run goes on from where the last one ended."""
+    stack = Rehearsed.new(tmp_path / "rehearsal", {"size": "medium"})
+    for fault in (
+        Fault(FIREWALL, nth=3),
+        Fault(BUCKET, nth=2, status=503),
+        Fault(MACHINE, nth=2),
+        Fault(VOLUME, nth=2),
+    ):
+        stack.world.plan_faults(fault)
+        done = stack.run(*DEPLOY)
+
+        assert done.status != 0
+        assert not stack.world.faults(), f"no run came to {fault}"
+        assert stack.known() == stack.existing() != set(), fault
+
+    stack.world.plan_faults()
+    stack.up()
+    assert stack.known() == stack.existing()
+    assert stack.preview() == {}
