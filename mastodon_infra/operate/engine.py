@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ POLICIES = Path("policies")
 POLICY_TOOLS = Path(".tools", "policies", "stamp")
 POLICY_LAUNCHER = Path("plugins", "analyzer-policy-pyexec-v1.0.0", "pulumi-analyzer-policy-pyexec")
 """What ``scripts/policies`` makes: in the project, and where the engine keeps its plugins."""
+
+WANTED = installed("pulumi")
+"""The locked SDK's version."""
 
 PATIENCE_SECONDS = 120
 LONGEST_SAID = 300
@@ -153,6 +157,15 @@ class Engine:
         if done.returncode:
             raise _refused(done.stderr or done.stdout, self.stack)
         return done.stdout
+
+
+def fits(version: str) -> bool:
+    """Whether an engine fits the locked SDK, as scripts/engine has it: the major version, and no lower minor one."""
+    numbers = [
+        [int(part) for part in text.split("-")[0].split(".")[:2] if part.isdigit()] for text in (version, WANTED)
+    ]
+    (major, *minor), (wanted_major, *wanted_minor) = (pair or [0] for pair in numbers)
+    return major == wanted_major and minor >= wanted_minor
 
 
 def _region_of(resource: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mastodon_infra.errors import MastodonInfraError, ToolError
-from mastodon_infra.operate.engine import Engine, Made
+from mastodon_infra.operate.engine import Engine, Made, fits
 from mastodon_infra.program.outputs import StackOutputs, read_outputs
 from mastodon_infra.render.wiring import Wiring
 from mastodon_infra.stackfile.escrow import EscrowRecord
@@ -60,6 +60,8 @@ def look(engine: Engine, recorded: EscrowRecord | None) -> Situation:
     except (ToolError, OSError) as error:
         trouble = error if isinstance(error, ToolError) else ToolError("the engine does not run", hint="make engine")
         return Situation(recorded=recorded, troubles={"engine": trouble})
+    if not fits(version):
+        return Situation(version, recorded=recorded)  # whatever it told of a state, it might tell wrongly
     try:
         backend = engine.backend()
         config = engine.config()

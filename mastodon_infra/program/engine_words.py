@@ -142,6 +142,7 @@ _NOISE = re.compile(
     r"^(update|preview|destroy|refresh) failed$|^resource .* registration|^Running program|^one or more|"
     r"^error: (update|preview) failed$"
 )
+_ERROR = "error: "
 _ASKED = re.compile(r"^.*returned an error: ")
 _URN = re.compile(r"\"?urn:pulumi:[^\s\"]*::([^\s\":]+)\"?")
 _BEFORE = re.compile(r"^(error: |\d+ errors? occurred:|\* |sdk-v\S+ |creating urn:\S+: |updating urn:\S+: )+")
@@ -197,8 +198,12 @@ def _one_line(text: str) -> str:
 
 
 def _last(stderr: str) -> str:
+    """The engine's last error and what it said after it; without any, its last line."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if line.startswith("error:")), lines[-1] if lines else "")
+    began = next((number for number in reversed(range(len(lines))) if _ERROR in lines[number]), None)
+    if began is None:
+        return lines[-1] if lines else ""
+    return "\n".join([_ERROR + lines[began].partition(_ERROR)[2], *lines[began + 1 :]])
 
 
 def _name_of(urn: str) -> str:

@@ -24,7 +24,7 @@ LONGEST_USER_NAME = 64
 PUBLIC_FOLDERS = ("accounts", "cache", "custom_emojis", "media_attachments", "preview_cards", "site_uploads")
 """What everybody may read. Not ``backups`` and ``imports``: people's own archives and lists."""
 
-OBJECT_ACTIONS = (
+BACKUP_ACTIONS = (
     "s3:GetObject",
     "s3:PutObject",
     "s3:DeleteObject",
@@ -33,6 +33,8 @@ OBJECT_ACTIONS = (
 )
 ACL_ACTIONS = ("s3:GetObjectAcl", "s3:PutObjectAcl")
 """For the mark by which an object is public by itself. Buckets at Amazon have none: their ACLs are shut."""
+
+MEDIA_ACTIONS = (*BACKUP_ACTIONS, *ACL_ACTIONS)
 
 BACKUP_FOLDER = "pgbackrest"
 """Where pgBackRest keeps its repository in the bucket: ``repo1-path`` in templates/backup."""
@@ -98,14 +100,14 @@ class S3Account:
 
     def media_writer(self, name: str) -> Identity:
         """Mastodon's key."""
-        actions = OBJECT_ACTIONS if self._is_amazon else (*OBJECT_ACTIONS, *ACL_ACTIONS)
+        actions = BACKUP_ACTIONS if self._is_amazon else MEDIA_ACTIONS
         return self._identity(name, _allow(actions, f"{self._arn}/*"), _allow(BUCKET_ACTIONS, self._arn))
 
     def backup_writer(self, name: str) -> Identity:
         """PgBackRest's key. The database's machine also fetches its payload with it, and changes none."""
         return self._identity(
             name,
-            _allow(OBJECT_ACTIONS, f"{self._arn}/{BACKUP_FOLDER}/*"),
+            _allow(BACKUP_ACTIONS, f"{self._arn}/{BACKUP_FOLDER}/*"),
             _allow(("s3:GetObject",), f"{self._arn}/{FOLDER}/*"),
             _allow(BUCKET_ACTIONS, self._arn),
         )
