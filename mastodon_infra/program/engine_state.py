@@ -126,9 +126,9 @@ def held_again(deployment: Mapping[str, Any], before: Mapping[str, Any]) -> dict
         was = were.get(one["urn"])
         if was is None:
             continue
-        one["protect"] = bool(was.get("protect"))
-        if was.get(_STAYS):
-            one[_STAYS] = True
+        for mark in ("protect", _STAYS):
+            if was.get(mark):
+                one[mark] = True
         for part in ("inputs", "outputs"):
             for key in _EMPTIES:
                 if key in (one.get(part) or {}):
