@@ -69,13 +69,42 @@ INNER_PORTS = {5432: "PostgreSQL", 6379: "Redis", 6380: "Redis' cache", 6432: "t
 
 
 def public_openings(seen: Seen) -> Iterator[str]:
-    """Each way in which a firewall or a balancer lets the world in to a port that is not for it."""
+    """Each way in which a firewall, a machine or a balancer lets the world in to a port that is not for it."""
     if seen.type == FIREWALL:
         yield from _firewall_openings(seen)
+    if seen.type == INSTANCE and _is_without_firewall(seen):
+        yield f"{seen.name} has a public interface and no firewall: every port of it is open to the world"
     if seen.type == BALANCER_PORT:
         port = seen.inputs.get("port", 80)
         if port is not UNKNOWN and int(port) not in PUBLIC_PORTS:
             yield f"{seen.name} offers port {int(port)}{_whose(range(int(port), int(port) + 1))} to the world"
+
+
+def _is_without_firewall(seen: Seen) -> bool:
+    """Whether the world reaches a machine past every firewall.
+
+    One of the machine's own stands before all its interfaces. Of Linode's newer interfaces each has its own, and only
+    a public one is the world's; a machine for which no interface is named gets a public one.
+    """
+    if _is_given(seen.inputs.get("firewallId")):
+        return False
+    interfaces = seen.inputs.get("linodeInterfaces")
+    if interfaces is UNKNOWN:
+        return False
+    if interfaces:
+        return any(
+            one is not UNKNOWN and one.get("public") is not None and not _is_given(one.get("firewallId"))
+            for one in interfaces
+        )
+    older = seen.inputs.get("interfaces")
+    return older is not UNKNOWN and (
+        not older or any(one is not UNKNOWN and one.get("purpose") in {"public", UNKNOWN} for one in older)
+    )
+
+
+def _is_given(firewall: Any) -> bool:
+    """Whether a firewall is named, also one that is not made yet. Linode's word for none is -1."""
+    return firewall is UNKNOWN or (firewall is not None and int(firewall) > 0)
 
 
 def _firewall_openings(seen: Seen) -> Iterator[str]:

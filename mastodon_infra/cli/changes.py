@@ -158,17 +158,26 @@ def interruptions(old: InstancePlan, new: InstancePlan) -> list[str]:
 def _interruptions(old: InstancePlan, new: InstancePlan) -> Iterator[str]:
     if old.region.name != new.region.name:
         yield (
-            f"All machines are new ones in {new.region.name}, with new public addresses; those in {old.region.name} "
-            "are destroyed."
+            f"A stack that is deployed in {old.region.name} stays there: up refuses it. In {new.region.name} it would "
+            "be another stack, with new machines and new public addresses."
         )
         return
-    before = {node.name: node.machine.name for node in old.nodes}
-    resized = [node.name for node in new.nodes if before.get(node.name, node.machine.name) != node.machine.name]
+    before = {node.name: node.machine for node in old.nodes}
+    resized = [node.name for node in new.nodes if before.get(node.name, node.machine).name != node.machine.name]
+    grown = [name for name in resized if new.node(name).machine.disk_gib > before[name].disk_gib]
     if resized:
         restart = "restarts for its new type" if len(resized) == 1 else "restart for their new type"
         yield (
             f"{listed(resized)} {restart}: Linode stops a machine, moves it and starts it again, and it is down for "
             "minutes."
+        )
+    if grown:
+        keeps = (
+            "keeps its own disk as large as it was" if len(grown) == 1 else "keep their own disks as large as they were"
+        )
+        yield (
+            f"{listed(grown)} {keeps}, while the plan counts on the new type's: enlarge it at Linode (Storage, Resize) "
+            "before converge. A machine whose disk was enlarged fits its smaller type no more, so nothing here does it."
         )
 
 
@@ -197,8 +206,8 @@ def _domain_warnings(old: InstancePlan, new: InstancePlan) -> Iterator[str]:
 def _region_warnings(old: InstancePlan, new: InstancePlan) -> Iterator[str]:
     if old.region.name != new.region.name:
         yield (
-            f"The region changes from {old.region.name} to {new.region.name}: every machine and volume is made anew "
-            "and empty. Data comes along only from a backup."
+            f"The region changes from {old.region.name} to {new.region.name}: no volume and no bucket moves there. "
+            "Data comes along only from a backup, into a new stack."
         )
 
 

@@ -14,6 +14,7 @@ from mastodon_infra.units import usd
 
 if TYPE_CHECKING:
     from mastodon_infra.program.engine_events import Step
+    from mastodon_infra.program.engine_state import Begun
     from mastodon_infra.program.outputs import StackOutputs
 
 MOST_NAMED = 12
@@ -27,6 +28,8 @@ NEW_ADDRESS = (
     "Its public address becomes another one: the stack's own DNS records follow, and names that were looked up "
     "before lead to the old one for as long as their TTL."
 )
+BALANCER = "linode:index/nodeBalancer:NodeBalancer"
+RESERVED_ADDRESS = "linode:index/reservedIp:ReservedIp"
 WORDS = {"create": "to create", "update": "to change in place", "replace": "to replace", "delete": "to delete"}
 
 
@@ -56,7 +59,20 @@ def add_consequences(page: Page, changes: Iterable[Step], known: Known) -> None:
             page.text(one, hang=2)
 
 
-VOLUME = "linode:index/volume:Volume"
+def add_begun(page: Page, found: Sequence[Begun]) -> None:
+    """What a run that was cut off may have made without the state's knowing."""
+    if found:
+        page.heading("A run was cut off while it made these, and the state forgets them now")
+        for one in found:
+            page.text(begun_words(one), hang=2)
+
+
+def begun_words(one: Begun) -> str:
+    """Where to look for what a run that was cut off may have made, and what to do with it."""
+    return (
+        f"{short_type(one.type)} {one.name} may exist at {one.vendor}: look there before the next up, and delete it "
+        f"(or take it over: pulumi import {one.type} {one.name} ID)."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +82,12 @@ class Known:
     Attributes:
         given: Keys that the stack's file gives with the value in use, by their logical names.
         reserved: Machines that keep their public address, whatever becomes of them.
+        is_disposable: Whether nothing of the stack is kept.
     """
 
     given: Collection[str] = ()
     reserved: Collection[str] = ()
+    is_disposable: bool = False
 
 
 NOTHING_KNOWN = Known()
@@ -77,6 +95,8 @@ NOTHING_KNOWN = Known()
 
 def is_moved_data(step: Step) -> bool:
     """Whether a volume gets another machine: for the engine a change like any other."""
+    from mastodon_infra.program.engine_state import VOLUME
+
     return step.operation == "update" and step.type == VOLUME and "linodeId" in step.keys
 
 
@@ -98,10 +118,26 @@ def consequence(step: Step, known: Known = NOTHING_KNOWN) -> str:
         then = " for good" if step.operation == "delete" else " and comes back with new user data after some minutes"
         address = "" if step.operation == "delete" or step.name in known.reserved else f" {NEW_ADDRESS}"
         return f"The machine {step.name} goes{then}: what is only on its own disk is lost; volumes stay.{address}"
+    if step.type in {BALANCER, RESERVED_ADDRESS}:
+        return _address_words(step, known)
     kind = KINDS_OF_DATA.get(step.type)
     if kind:
         return f"The {kind} {step.name} {goes}: {LOST[kind]}."
     return _key_words(step, goes, known)
+
+
+def _address_words(step: Step, known: Known) -> str:
+    if step.type == BALANCER:
+        then = " for good" if step.operation == "delete" else " and comes back"
+        return f"The NodeBalancer {step.name} goes{then}, and everybody who is connected through it. {NEW_ADDRESS}"
+    if known.is_disposable:
+        return (
+            f"The reserved address {step.name} is given back: nobody gets it again, and what leads to it leads nowhere."
+        )
+    return (
+        f"The reserved address {step.name} leaves the stack, and stays reserved at Linode, which charges for it: "
+        "delete it there once no record leads to it."
+    )
 
 
 def _key_words(step: Step, goes: str, known: Known) -> str:

@@ -52,17 +52,21 @@ class Room:
         from mastodon_infra.operate.adoption import given_as_in_use
 
         reserved = frozenset(one.node for one in self.loaded.plan.reserved)
-        return Known(given_as_in_use(self.situation.config or {}, self.situation.fingerprints or {}), reserved)
+        given = given_as_in_use(self.situation.config or {}, self.situation.fingerprints or {})
+        return Known(given, reserved, is_disposable=not self.loaded.plan.media.is_protected)
 
 
-def enter(stack: str, stacks_dir: Path | None, *, is_deploying: bool = False) -> Room:
+def enter(stack: str, stacks_dir: Path | None, *, is_deploying: bool = False, is_planning: bool = True) -> Room:
     """Read, look, and refuse what cannot go through. ``is_deploying`` also asks the clouds and after the escrow.
+
+    ``is_planning`` is false where only what the state knows is worked on, and nothing that the file asks for.
 
     Raises ToolError with every reason.
     """
     from mastodon_infra.cli.stacks import load
     from mastodon_infra.operate.engine import find_engine
     from mastodon_infra.operate.situation import look
+    from mastodon_infra.operate.state_checks import REGION
     from mastodon_infra.stackfile.escrow import recorded_in
 
     loaded = load(stack, stacks_dir)
@@ -70,6 +74,8 @@ def enter(stack: str, stacks_dir: Path | None, *, is_deploying: bool = False) ->
     engine = find_engine(stack=loaded.name, file=file)
     situation = look(engine, recorded_in(loaded.file.document))
     checks = _checks(loaded, situation, is_deploying=is_deploying)
+    if not is_planning:
+        checks = tuple(check for check in checks if (check.group, check.name) != ("state", REGION))
     _refuse(checks)
 
     # Pulumi's packages take half a second: nobody waits for them who is refused.

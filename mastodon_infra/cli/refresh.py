@@ -16,13 +16,22 @@ def refresh(stack: StackArgument, as_json: JsonOption = False, stacks_dir: Stack
 
     Example: mastodon-infra refresh social
     """
-    from mastodon_infra.cli.engine_page import changes_data
+    from mastodon_infra.cli.engine_page import add_begun, begun_words, changes_data
     from mastodon_infra.cli.engine_room import described, enter
+    from mastodon_infra.program.engine_state import begun
 
-    room = enter(stack, stacks_dir)
+    room = enter(stack, stacks_dir, is_planning=False)
+    cut_off = begun(room.runs.state())
+    if cut_off and not as_json:
+        # Before anything else, as nothing knows of them afterwards.
+        page = Page(console.width(), console.is_plain())
+        add_begun(page, cut_off)
+        console.say(str(page))
     done = room.runs.refresh(on_step=lambda _step: None)
     if as_json:
-        console.say_json({"stack": room.loaded.name, "differences": changes_data(done.changes)})
+        told = [{"type": one.type, "name": one.name, "urn": one.urn, "advice": begun_words(one)} for one in cut_off]
+        differences = changes_data(done.changes)
+        console.say_json({"stack": room.loaded.name, "differences": differences, "may_exist": told})
         return
     page = Page(console.width(), console.is_plain())
     if not done.changes:

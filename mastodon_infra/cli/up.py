@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mastodon_infra.cli import console
-from mastodon_infra.cli.layout import Page, counted
+from mastodon_infra.cli.layout import Page, counted, listed
 from mastodon_infra.cli.stacks import JsonOption, StackArgument, StacksDirOption
 from mastodon_infra.errors import SpecError
 
@@ -45,7 +45,6 @@ def up(
 
     Example: mastodon-infra up social
     """
-    from mastodon_infra.cli.engine_page import is_moved_data
     from mastodon_infra.cli.engine_preview import data_of, page_of, previewed
     from mastodon_infra.cli.engine_room import bucket_checks, enter, needs_somebody, progress, replaced_urns
     from mastodon_infra.cli.stacks import read, stack_name
@@ -65,12 +64,8 @@ def up(
         elif waiting:
             console.say(_reminder(room, waiting))
         return
-    moved = sorted(step.name for step in found.result.changes if is_moved_data(step))
-    if moved and not (move_data or replace):
-        raise SpecError(
-            f"this would take {' and '.join(moved)} off a machine that may be writing to it",
-            hint="stop the instance there first, then give --move-data; see docs/how-to/grow-from-one-box.md",
-        )
+    if not move_data:
+        _refuse_moving(room, found.result, replaced=replace or ())
     if not as_json and room.policies is None:
         console.say("\nPolicies were not asked: scripts/policies makes them ready.")
     if not yes and not typer.confirm("Deploy this?", err=True):
@@ -84,6 +79,27 @@ def up(
     else:
         console.say("")
         console.say(_ending(room, found, done, tried))
+
+
+def _refuse_moving(room: Room, result: Result, *, replaced: Sequence[str]) -> None:
+    """Raise SpecError where a volume would leave a machine that goes on running.
+
+    A machine that is made anew gets its own volumes back; that says nothing about any other volume.
+    """
+    from mastodon_infra.cli.engine_page import is_moved_data
+    from mastodon_infra.program.engine_state import volume_places
+
+    moved = sorted(step.name for step in result.changes if is_moved_data(step))
+    if not moved:
+        return
+    planned = {volume.name: volume.node for volume in room.loaded.plan.volumes}
+    places = volume_places(room.runs.state())
+    leaving = [name for name in moved if planned.get(name) not in replaced or places.get(name) != planned[name]]
+    if leaving:
+        raise SpecError(
+            f"this would take {listed(leaving)} off a machine that may be writing to it",
+            hint="stop the instance there first, then give --move-data; see docs/how-to/grow-from-one-box.md",
+        )
 
 
 def _ending(room: Room, found: Previewed, done: Result, tried: Sequence[Check]) -> str:

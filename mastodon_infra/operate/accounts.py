@@ -15,6 +15,8 @@ LINODE_URL = "https://api.linode.com"
 LINODE_VERSION = "v4"
 CLOUDFLARE_URL = "https://api.cloudflare.com/client/v4"
 NAMESPACE = "mastodon-infra"
+IAM_URLS = {"aws": "https://iam.amazonaws.com", "wasabi": "https://iam.wasabisys.com"}
+"""Access management, by vendor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Clients:
         linode, cloudflare: Their APIs; without a token they are asked for what everybody may know.
         store_url: Before every S3 path, where it is not ``https://`` and the plan's endpoint.
         ses_url: Of Amazon's mail API, where it is not the region's own.
+        iam_urls: Of the vendors' access management.
         mail_trust: Whose certificates a mail relay may show; None: the machine's own list.
         patience_seconds: How long any one answer may take.
     """
@@ -76,6 +79,7 @@ class Clients:
     cloudflare: Api
     store_url: str = ""
     ses_url: str = ""
+    iam_urls: Mapping[str, str] = field(default_factory=lambda: IAM_URLS)
     mail_trust: ssl.SSLContext | None = None
     patience_seconds: float = 15.0
 
@@ -96,6 +100,13 @@ def store_keys(plan: InstancePlan, accounts: Accounts, wiring: Wiring | None = N
     own = KeyPair(wiring.media_access_key_id, wiring.media_secret_access_key) if wiring else None
     pair = {"wasabi": accounts.wasabi, "aws": accounts.amazon, "linode": own}.get(plan.media.provider.value)
     return Signer(pair.access, pair.secret, plan.media.region, "s3") if pair else None
+
+
+def backup_keys(plan: InstancePlan, accounts: Accounts, wiring: Wiring | None = None) -> Signer | None:
+    """Who signs at the keeper of the backups, which may be another than that of the media."""
+    own = KeyPair(wiring.backup_access_key_id, wiring.backup_secret_access_key) if wiring else None
+    pair = {"wasabi": accounts.wasabi, "aws": accounts.amazon, "linode": own}.get(plan.backups.provider.value)
+    return Signer(pair.access, pair.secret, plan.backups.region, "s3") if pair and pair.access else None
 
 
 def mail_keys(plan: InstancePlan, accounts: Accounts) -> Signer | None:

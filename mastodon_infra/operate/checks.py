@@ -23,7 +23,7 @@ class Check:
 
     Attributes:
         name: What was looked at, unique within the group, a few words.
-        group: Whose it is: engine, state, secrets, escrow, clouds, linode, dns, storage or mail.
+        group: Whose it is: engine, state, secrets, escrow, clouds, linode, dns, storage, identities or mail.
         outcome: How it ended.
         seen: What was found, one sentence without a full stop; never a secret.
         remedy: What helps; empty where nothing is wrong.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,13 @@ POLICY_TOOLS = Path(".tools", "policies", "stamp")
 POLICY_LAUNCHER = Path("plugins", "analyzer-policy-pyexec-v1.0.0", "pulumi-analyzer-policy-pyexec")
 """What ``scripts/policies`` makes: in the project, and where the engine keeps its plugins."""
 
+WANTED = installed("pulumi")
+"""The locked SDK's version."""
+
 PATIENCE_SECONDS = 120
 LONGEST_SAID = 300
+PLACED = frozenset({"linode:index/instance:Instance", "linode:index/volume:Volume", "linode:index/vpc:Vpc"})
+"""Types that are in the stack's region, and cannot leave it."""
 REMEDIES = (
     ("no stack named", "the state holds no stack {stack}", "pulumi stack init {stack}, or log in elsewhere"),
     (
@@ -50,10 +56,11 @@ class PassphraseError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A resource in the state."""
+    """A resource in the state; ``region`` is empty for those that are not in the stack's own."""
 
     urn: str
     is_protected: bool
+    region: str = ""
 
     @property
     def name(self) -> str:
@@ -113,7 +120,11 @@ class Engine:
         """Everything in the state that a provider made, also after a first run that was cut short."""
         state = json.loads(self._run("stack", "export"))
         custom = (one for one in (state.get("deployment") or {}).get("resources") or () if one.get("custom"))
-        return tuple(Made(one["urn"], bool(one.get("protect"))) for one in custom if "pulumi:" not in one["type"])
+        return tuple(
+            Made(one["urn"], bool(one.get("protect")), _region_of(one))
+            for one in custom
+            if "pulumi:" not in one["type"]
+        )
 
     def unprotect(self, urn: str) -> None:
         """Let the next ``up`` delete a resource."""
@@ -146,6 +157,19 @@ class Engine:
         if done.returncode:
             raise _refused(done.stderr or done.stdout, self.stack)
         return done.stdout
+
+
+def fits(version: str) -> bool:
+    """Whether an engine fits the locked SDK, as scripts/engine has it: the major version, and no lower minor one."""
+    numbers = [
+        [int(part) for part in text.split("-")[0].split(".")[:2] if part.isdigit()] for text in (version, WANTED)
+    ]
+    (major, *minor), (wanted_major, *wanted_minor) = (pair or [0] for pair in numbers)
+    return major == wanted_major and minor >= wanted_minor
+
+
+def _region_of(resource: Mapping[str, Any]) -> str:
+    return str((resource.get("inputs") or {}).get("region", "")) if resource["type"] in PLACED else ""
 
 
 def find_engine(*, stack: str, file: Path, environment: Mapping[str, str] | None = None) -> Engine:

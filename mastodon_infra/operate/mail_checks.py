@@ -16,6 +16,7 @@ from mastodon_infra.plan.types import InstancePlan
 
 MAIL = Group("mail")
 SES_ACCOUNT = "/v2/email/account"
+SES_IDENTITY = "/v2/email/identities/{domain}"
 OUT_OF_SANDBOX = "ask for production access: the SES console, Account dashboard"
 
 
@@ -29,6 +30,8 @@ def mail_checks(
     if plan.mail.provider == "ses":
         url = ses_url or f"https://email.{plan.mail.ses_region}.amazonaws.com"
         yield _ses(signer, url, patience_seconds)
+        if signer is not None:
+            yield _identity(signer, url, plan.mail.sender_domain, patience_seconds)
     yield _relay(plan, trust, patience_seconds)
 
 
@@ -70,6 +73,22 @@ def _ses(signer: Signer | None, url: str, patience_seconds: float) -> Check:
     if not answer.is_fine:
         return MAIL.warn("SES", f"the account could not be asked: {answer.said()}", "run it again later")
     return _ses_account(answer.data())
+
+
+def _identity(signer: Signer, url: str, domain: str, patience_seconds: float) -> Check:
+    """The sender's domain is asked for. It need not be there yet; the answer must not be no."""
+    address, name = url + SES_IDENTITY.format(domain=domain), "SES identity"
+    headers = signer.headers("GET", address, now=datetime.now(UTC))
+    try:
+        answer = send("GET", address, headers=headers, patience_seconds=patience_seconds)
+    except UnreachableError as error:
+        return MAIL.failed(name, f"{url} does not answer: {error}", "look at mail.region and the network")
+    if answer.is_fine or answer.status == HTTPStatus.NOT_FOUND:
+        return MAIL.ok(name, f"the key may look for {domain}")
+    if answer.status == HTTPStatus.FORBIDDEN:
+        remedy = "the key needs ses:GetEmailIdentity and ses:CreateEmailIdentity, among others"
+        return MAIL.failed(name, f"the key may not ask for {domain}: {answer.said()}", remedy)
+    return MAIL.warn(name, f"{domain} could not be asked for: {answer.said()}", "run it again later")
 
 
 def _ses_account(told: Mapping[str, Any]) -> Check:

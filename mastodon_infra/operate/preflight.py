@@ -7,16 +7,25 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mastodon_infra.model.services import DnsProvider
-from mastodon_infra.operate.accounts import Accounts, Clients, accounts_from, clients_of, mail_keys, store_keys
+from mastodon_infra.operate.accounts import (
+    Accounts,
+    Clients,
+    accounts_from,
+    backup_keys,
+    clients_of,
+    mail_keys,
+    store_keys,
+)
 from mastodon_infra.operate.api import UnreachableError
 from mastodon_infra.operate.checks import Check, Group
 from mastodon_infra.operate.cloudflare_checks import DNS, cloudflare_checks
 from mastodon_infra.operate.engine import find_engine
+from mastodon_infra.operate.identity_checks import identity_checks
 from mastodon_infra.operate.linode_checks import linode_checks, linode_zone
 from mastodon_infra.operate.mail_checks import mail_checks
 from mastodon_infra.operate.situation import look
 from mastodon_infra.operate.state_checks import state_checks
-from mastodon_infra.operate.store_checks import store_checks
+from mastodon_infra.operate.store_checks import backup_checks, store_checks
 from mastodon_infra.plan.types import InstancePlan
 from mastodon_infra.render.wiring import Wiring
 from mastodon_infra.stackfile.escrow import EscrowRecord
@@ -55,7 +64,7 @@ def preflight(
     is_deployed: bool = False,
     wiring: Wiring | None = None,
 ) -> tuple[Check, ...]:
-    """What the clouds say: Linode, the zone, the media bucket, mail. Nothing is made but a bucket for a moment.
+    """What the clouds say: Linode, the zone, both buckets, users, mail. Nothing is made but buckets for a moment.
 
     ``is_deployed``: the stack has made its things already, so that finding them is right. ``wiring``: its own keys.
     """
@@ -65,6 +74,10 @@ def preflight(
         *store_checks(
             plan, store_keys(plan, accounts, wiring), url=clients.store_url, patience_seconds=clients.patience_seconds
         ),
+        *backup_checks(
+            plan, backup_keys(plan, accounts, wiring), url=clients.store_url, patience_seconds=clients.patience_seconds
+        ),
+        *identity_checks(plan, accounts, urls=clients.iam_urls, patience_seconds=clients.patience_seconds),
         *mail_checks(
             plan,
             mail_keys(plan, accounts),

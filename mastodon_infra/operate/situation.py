@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mastodon_infra.errors import MastodonInfraError, ToolError
-from mastodon_infra.operate.engine import Engine, Made
+from mastodon_infra.operate.engine import Engine, Made, fits
 from mastodon_infra.program.outputs import StackOutputs, read_outputs
 from mastodon_infra.render.wiring import Wiring
 from mastodon_infra.stackfile.escrow import EscrowRecord
@@ -24,6 +24,7 @@ class Situation:
         recorded: The escrow that the stack's file tells of.
         is_deployed: Whether something was made before, if only half of it.
         protected: Logical names of what the state protects against deletion.
+        region: Where its machines and volumes are; empty while there are none.
     """
 
     version: str = ""
@@ -34,6 +35,7 @@ class Situation:
     troubles: Mapping[str, MastodonInfraError] = field(default_factory=dict)
     is_deployed: bool = False
     protected: frozenset[str] = frozenset()
+    region: str = ""
 
     @property
     def fingerprints(self) -> Mapping[str, str] | None:
@@ -58,6 +60,8 @@ def look(engine: Engine, recorded: EscrowRecord | None) -> Situation:
     except (ToolError, OSError) as error:
         trouble = error if isinstance(error, ToolError) else ToolError("the engine does not run", hint="make engine")
         return Situation(recorded=recorded, troubles={"engine": trouble})
+    if not fits(version):
+        return Situation(version, recorded=recorded)  # whatever it told of a state, it might tell wrongly
     try:
         backend = engine.backend()
         config = engine.config()
@@ -67,4 +71,5 @@ def look(engine: Engine, recorded: EscrowRecord | None) -> Situation:
     except ToolError as error:
         troubles["config" if backend and config is None else "outputs" if backend else "backend"] = error
     protected = frozenset(one.name for one in made if one.is_protected)
-    return Situation(version, backend, config, outputs, recorded, troubles, bool(made), protected)
+    region = next((one.region for one in made if one.region), "")
+    return Situation(version, backend, config, outputs, recorded, troubles, bool(made), protected, region)

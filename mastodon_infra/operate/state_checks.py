@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version as installed
 
 from mastodon_infra.errors import Problem
 from mastodon_infra.operate.adoption import given_as_in_use
 from mastodon_infra.operate.checks import Check, Group
-from mastodon_infra.operate.engine import PassphraseError
+from mastodon_infra.operate.engine import WANTED, PassphraseError, fits
 from mastodon_infra.operate.escrow import escrow_verdict
 from mastodon_infra.operate.keys import CONFIG_KEYS, LOGICAL_NAMES
 from mastodon_infra.operate.situation import Situation
@@ -20,6 +19,7 @@ ENGINE, STATE, SECRETS = Group("engine"), Group("state"), Group("secrets")
 FILE_BACKEND = "file://"
 OURS = "mastodon-infra"
 KEPT_TWICE = "generated keys"
+REGION = "region"
 
 
 def state_checks(plan: InstancePlan, situation: Situation, *, stack: str) -> Iterator[Check]:
@@ -30,6 +30,9 @@ def state_checks(plan: InstancePlan, situation: Situation, *, stack: str) -> Ite
         yield STATE.skipped("state", "needs the engine")
         return
     yield _version(situation.version)
+    if not fits(situation.version):
+        yield STATE.skipped("state", "needs an engine that fits")
+        return
     yield from _state(plan, situation)
     yield from _secrets(plan, situation, stack)
     is_disposable = not plan.media.is_protected
@@ -42,13 +45,9 @@ def _words(problems: tuple[Problem, ...]) -> tuple[str, str]:
 
 
 def _version(seen: str) -> Check:
-    """The engine fits the locked SDK: its major version, and a minor one that is not lower. Like scripts/engine."""
-    wanted = installed("pulumi")
-    numbers = [[int(part) for part in text.split("-")[0].split(".")[:2] if part.isdigit()] for text in (seen, wanted)]
-    (major, *minor), (wanted_major, *wanted_minor) = (pair or [0] for pair in numbers)
-    if major == wanted_major and minor >= wanted_minor:
-        return ENGINE.ok("pulumi", f"version {seen} fits the SDK's {wanted}")
-    return ENGINE.failed("pulumi", f"version {seen or 'unknown'} does not fit the SDK's {wanted}", "make engine")
+    if fits(seen):
+        return ENGINE.ok("pulumi", f"version {seen} fits the SDK's {WANTED}")
+    return ENGINE.failed("pulumi", f"version {seen or 'unknown'} does not fit the SDK's {WANTED}", "make engine")
 
 
 def _state(plan: InstancePlan, situation: Situation) -> Iterator[Check]:
@@ -68,6 +67,10 @@ def _state(plan: InstancePlan, situation: Situation) -> Iterator[Check]:
         yield STATE.failed("passphrase", *_words(closed.problems))
         return
     yield STATE.ok("passphrase", "the stack's secrets can be read")
+    if situation.region and situation.region != plan.region.name:
+        seen = f"the stack is in {situation.region}, and its file asks for {plan.region.name}: no volume moves there"
+        remedy = f"keep region: {situation.region}; another region is another stack, which gets its data from a backup"
+        yield STATE.failed(REGION, seen, remedy)
     if outputs:
         yield STATE.failed("outputs", *_words(outputs.problems))
 

@@ -1,16 +1,16 @@
-"""Whether the media bucket can be what Mastodon needs: a trial in a bucket of its own, which is taken away again."""
+"""Whether the buckets can be what Mastodon and pgBackRest need: trials in buckets of their own, which go again."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mastodon_infra.model.services import StorageProvider
 from mastodon_infra.operate.api import Answer, UnreachableError, send
-from mastodon_infra.operate.checks import Check, Group
+from mastodon_infra.operate.checks import Check, Group, Outcome
 from mastodon_infra.operate.signing import Signer, canonical_query
 from mastodon_infra.plan.naming import label
 from mastodon_infra.plan.types import InstancePlan
@@ -18,6 +18,8 @@ from mastodon_infra.plan.types import InstancePlan
 STORAGE = Group("storage")
 LONGEST_BUCKET = 63
 TRIAL_KEY = "accounts/preflight.txt"
+PRIVATE_KEY = "preflight.txt"
+PRIVATE = "private bucket"
 TRIAL = b"mastodon-infra preflight: this may be deleted\n"
 REGION_WITHOUT_NAME = "us-east-1"
 """The one region that must not be named when a bucket is made in it."""
@@ -59,7 +61,7 @@ def store_checks(
         return
     scratch = _Scratch(signer, url or f"https://{plan.media.endpoint}", scratch_name(plan, signer), patience_seconds)
     try:
-        yield from _tried(plan, scratch)
+        yield from _tried_in(scratch, lambda: _published(plan, scratch), made="bucket")
     except UnreachableError as error:
         yield STORAGE.failed("API", f"{scratch.url} does not answer: {error}", "look at the network and storage.region")
 
@@ -99,10 +101,55 @@ def _tried_as_mastodon_does(real: _Scratch) -> Check:
     return STORAGE.ok(name, f"what {real.bucket} publishes can be read by everybody, and the rest not be listed")
 
 
-def scratch_name(plan: InstancePlan, signer: Signer) -> str:
+def backup_checks(
+    plan: InstancePlan, signer: Signer | None, *, url: str = "", patience_seconds: float
+) -> Iterator[Check]:
+    """A real put, get and delete at the keeper of the backups, and an anonymous get, which must be refused.
+
+    As above: in a bucket of the trial's own, and at Linode in the real one, once it is there.
+    """
+    if not plan.backups.is_enabled:
+        return
+    is_linode = plan.backups.provider is StorageProvider.LINODE
+    if signer is None:
+        seen = "Linode's keys do not exist before up" if is_linode else f"no key for {plan.backups.provider.value} here"
+        yield STORAGE.skipped(PRIVATE, seen, "" if is_linode else f"give {KEYS[plan.backups.provider]}")
+        return
+    bucket = plan.backups.bucket if is_linode else scratch_name(plan, signer, "preflight-private")
+    scratch = _Scratch(signer, url or f"https://{plan.backups.endpoint}", bucket, patience_seconds)
+    try:
+        if is_linode:
+            found = _private(scratch)
+            # As above: a bucket that exists and is wrong must not keep the up away that may mend it.
+            yield found if found.outcome is Outcome.OK else STORAGE.warn(PRIVATE, found.seen, found.remedy)
+        else:
+            yield from _tried_in(scratch, lambda: iter([_private(scratch)]), made="backup bucket")
+    except UnreachableError as error:
+        tell = STORAGE.warn if is_linode else STORAGE.failed
+        yield tell("backup API", f"{scratch.url} does not answer: {error}", "look at the network and storage.region")
+
+
+def _private(scratch: _Scratch) -> Check:
+    """An object that its key can write, read and delete, and nobody else can read."""
+    remedy = "look at the key's rights (s3:PutObject, s3:GetObject, s3:DeleteObject)"
+    put = scratch.ask("PUT", PRIVATE_KEY, body=TRIAL)
+    if not put.is_fine:
+        return STORAGE.failed(PRIVATE, f"nothing can be put: {_told(put)}", remedy)
+    got, strange = scratch.ask("GET", PRIVATE_KEY), scratch.ask("GET", PRIVATE_KEY, signed=False)
+    gone = scratch.ask("DELETE", PRIVATE_KEY)
+    if not got.is_fine or got.body != TRIAL:
+        return STORAGE.failed(PRIVATE, f"what was put cannot be read: {_told(got)}", remedy)
+    if strange.is_fine:
+        return STORAGE.failed(PRIVATE, "everybody may read what is private", "look at the account's access settings")
+    if not gone.is_fine:
+        return STORAGE.failed(PRIVATE, f"{PRIVATE_KEY} in {scratch.bucket} cannot be deleted: {_told(gone)}", remedy)
+    return STORAGE.ok(PRIVATE, "its key writes, reads and deletes, and nobody else reads")
+
+
+def scratch_name(plan: InstancePlan, signer: Signer, what: str = "preflight") -> str:
     """The trial's bucket. Names are the world's, so the key's fingerprint is in it: two accounts never meet."""
     mark = hashlib.sha256(signer.access_key.encode()).hexdigest()[:8]
-    return label(plan.slug, f"preflight-{mark}", LONGEST_BUCKET)
+    return label(plan.slug, f"{what}-{mark}", LONGEST_BUCKET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +190,22 @@ class _Scratch:
         return json.dumps({"Version": "2012-10-17", "Statement": [statement]}).encode()
 
 
-def _tried(plan: InstancePlan, scratch: _Scratch) -> Iterator[Check]:
-    made = scratch.ask("PUT", body=_place(scratch.signer.region))
-    if not made.is_fine and LEFT_OVER not in _told(made):
+def _tried_in(scratch: _Scratch, trial: Callable[[], Iterator[Check]], *, made: str) -> Iterator[Check]:
+    """Make the trial's bucket, try, and take it away; ``made`` is what the first check is called."""
+    answer = scratch.ask("PUT", body=_place(scratch.signer.region))
+    if not answer.is_fine and LEFT_OVER not in _told(answer):
         remedy = "the key must be one that may make buckets and users; give it again with pulumi config set --secret"
-        yield STORAGE.failed("bucket", f"no bucket can be made: {_told(made)}", remedy)
+        yield STORAGE.failed(made, f"no bucket can be made: {_told(answer)}", remedy)
         return
-    yield STORAGE.ok("bucket", "one could be made")
+    yield STORAGE.ok(made, "one could be made")
     try:
-        yield from _published(plan, scratch)
+        yield from trial()
     finally:
         scratch.ask("DELETE", TRIAL_KEY)
         gone = scratch.ask("DELETE")
     if not gone.is_fine:
         remedy = f"delete the bucket {scratch.bucket} by hand"
-        yield STORAGE.warn("clean-up", f"the trial's bucket could not be deleted: {_told(gone)}", remedy)
+        yield STORAGE.warn(f"{made}'s clean-up", f"the trial's bucket could not be deleted: {_told(gone)}", remedy)
 
 
 def _published(plan: InstancePlan, scratch: _Scratch) -> Iterator[Check]:

@@ -33,6 +33,8 @@ class Exports:
     website: str
     node_addresses: Mapping[str, pulumi.Output[str]]
     balancer_addresses: Mapping[str, pulumi.Output[str]]
+    node_addresses_v6: Mapping[str, pulumi.Output[str]]
+    balancer_addresses_v6: Mapping[str, pulumi.Output[str]]
     jump_address: pulumi.Output[str]
     known_hosts: pulumi.Output[str]
     dns_to_set: tuple[Mapping[str, pulumi.Input[str]], ...]
@@ -89,6 +91,8 @@ def export(exports: Exports) -> None:
     pulumi.export(outputs.WEBSITE, exports.website)
     pulumi.export(outputs.NODE_ADDRESSES, dict(exports.node_addresses))
     pulumi.export(outputs.BALANCER_ADDRESSES, dict(exports.balancer_addresses))
+    pulumi.export(outputs.NODE_ADDRESSES_V6, dict(exports.node_addresses_v6))
+    pulumi.export(outputs.BALANCER_ADDRESSES_V6, dict(exports.balancer_addresses_v6))
     pulumi.export(outputs.JUMP_ADDRESS, exports.jump_address)
     pulumi.export(outputs.KNOWN_HOSTS, exports.known_hosts)
     pulumi.export(outputs.DNS_TO_SET, [dict(record) for record in exports.dns_to_set])
@@ -107,6 +111,8 @@ def _exports(plan: InstancePlan, instance: MastodonInstance, handed: FirstBoot, 
         website=f"https://{plan.mastodon.web_domain}",
         node_addresses=nodes,
         balancer_addresses={name: address.ipv4 for name, address in instance.addresses.items() if name not in nodes},
+        node_addresses_v6={name: address.ipv6 for name, address in instance.addresses.items() if name in nodes},
+        balancer_addresses_v6={name: address.ipv6 for name, address in instance.addresses.items() if name not in nodes},
         jump_address=nodes[plan.jump],
         known_hosts=_known_hosts(plan, instance),
         dns_to_set=instance.dns_to_set,

@@ -22,7 +22,13 @@ from mastodon_infra.errors import MastodonInfraError
 from mastodon_infra.program.build import deploy
 from mastodon_infra.program.config import PROJECT
 from mastodon_infra.program.engine_events import Listener, Step
-from mastodon_infra.program.engine_words import StoppedError, broken_policies, refusal
+from mastodon_infra.program.engine_words import (
+    DELETES_THE_REST,
+    MAKES_THE_REST,
+    StoppedError,
+    broken_policies,
+    refusal,
+)
 
 NEVER = "never"
 """The engine's word for: no colours."""
@@ -106,11 +112,15 @@ class StackRuns:
                 suppress_outputs=True,
                 suppress_progress=True,
             )
+        self._refuse_if_stopped()
         told = {name: None if output.secret else output.value for name, output in done.outputs.items()}
         return Result(tuple(listener.done.values()), listener.warnings, told)
 
     def refresh(self, *, on_step: Callable[[Step], None]) -> Result:
-        """Ask the clouds how everything is now, and write that down. Creations that were cut off are forgotten."""
+        """Ask the clouds how everything is now, and write that down.
+
+        Creations that were cut off are forgotten: whoever calls this tells of them first (``begun``).
+        """
         listener = Listener(on_step)
         with self._translated(listener):
             self._opened().refresh(
@@ -122,6 +132,7 @@ class StackRuns:
                 suppress_progress=True,
                 clear_pending_creates=True,
             )
+        self._refuse_if_stopped()
         return Result(tuple(listener.done.values()), listener.warnings, {})
 
     def destroy(self, *, on_step: Callable[[Step], None], is_preview: bool = False) -> Result:
@@ -130,7 +141,7 @@ class StackRuns:
         To be previewed first: the engine finds out that something is protected when it has deleted other things.
         """
         listener = Listener(on_step)
-        with self._translated(listener):
+        with self._translated(listener, rest=DELETES_THE_REST):
             self._opened().destroy(
                 preview_only=is_preview or None,
                 color=NEVER,
@@ -140,6 +151,7 @@ class StackRuns:
                 suppress_outputs=True,
                 suppress_progress=True,
             )
+        self._refuse_if_stopped()
         steps = listener.planned if is_preview else listener.done
         return Result(tuple(steps.values()), listener.warnings, {})
 
@@ -174,23 +186,25 @@ class StackRuns:
             self._raised.append(error)
             raise pulumi.RunError(str(error)) from error
 
+    def _refuse_if_stopped(self) -> None:
+        """Of a destruction that was stopped the engine says that it went well."""
+        if self._stops:
+            raise _stopped()
+
     @contextmanager
-    def _translated(self, listener: Listener) -> Iterator[None]:
+    def _translated(self, listener: Listener, *, rest: str = MAKES_THE_REST) -> Iterator[None]:
         """Turn the engine's failures into errors that say what helps."""
         self._raised.clear()
         try:
             yield
         except CommandError as error:
             if self._stops:
-                raise StoppedError(
-                    "stopped; what had been begun came to its end, and the state knows it",
-                    hint="the same command goes on from there",
-                ) from None
+                raise _stopped() from None
             if self._raised:
                 raise self._raised[0] from None
             if listener.violations:
                 raise broken_policies(listener.violations) from None
-            raise refusal(listener.errors, str(error), stack=self.stack) from None
+            raise refusal(listener.errors, str(error), stack=self.stack, rest=rest) from None
         except automation.InvalidVersionError:
             raise refusal((), "Pulumi CLI version is too old", stack=self.stack) from None
 
@@ -256,6 +270,13 @@ class _Command(PulumiCommand):
         if process.returncode:
             raise create_command_error(result)
         return result
+
+
+def _stopped() -> StoppedError:
+    return StoppedError(
+        "stopped; what had been begun came to its end, and the state knows it",
+        hint="the same command goes on from there",
+    )
 
 
 def _shown(outputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from mastodon_infra.errors import MastodonInfraError, Problem, SpecError, ToolEr
 from mastodon_infra.program.engine_events import Said, Violation
 
 LONGEST_SAID = 300
+MAKES_THE_REST = "it makes only what is missing"
+DELETES_THE_REST = "it deletes only what is left"
+"""What the same command does when it is given again."""
 MOST_ERRORS = 10
 
 TOKENS = {
@@ -108,12 +111,12 @@ _REMEDIES = (
     _Remedy(
         r"\[?\b429\b\]?|[Tt]oo many requests|[Rr]ate limit",
         "the cloud asks to go slower: {said}",
-        "wait a minute and give the same command again: it makes only what is missing",
+        "wait a minute and give the same command again: {rest}",
     ),
     _Remedy(
         r"\[?\b5\d\d\b\]?|[Ss]ervice [Uu]navailable|[Ii]nternal [Ss]erver [Ee]rror",
         "the cloud has a fault: {said}",
-        "give the same command again later: it makes only what is missing",
+        "give the same command again later: {rest}",
     ),
     _Remedy(
         r"BucketNotEmpty|is not empty",
@@ -124,13 +127,13 @@ _REMEDIES = (
     _Remedy(
         r"[Aa]ccount [Ll]imit",
         "the account may hold no more of these: {said}",
-        "ask the vendor's support to raise the limit, then give the same command again: it makes only what is missing",
+        "ask the vendor's support to raise the limit, then give the same command again: {rest}",
         RefusedError,
     ),
     _Remedy(
         r"\[4\d\d\]|\b4\d\d\b",
         "the cloud refused it: {said}",
-        "mend what it names in the stack's file, and give the same command again: it makes only what is missing",
+        "mend what it names in the stack's file, and give the same command again: {rest}",
         RefusedError,
     ),
 )
@@ -139,15 +142,16 @@ _NOISE = re.compile(
     r"^(update|preview|destroy|refresh) failed$|^resource .* registration|^Running program|^one or more|"
     r"^error: (update|preview) failed$"
 )
+_ERROR = "error: "
 _ASKED = re.compile(r"^.*returned an error: ")
 _URN = re.compile(r"\"?urn:pulumi:[^\s\"]*::([^\s\":]+)\"?")
 _BEFORE = re.compile(r"^(error: |\d+ errors? occurred:|\* |sdk-v\S+ |creating urn:\S+: |updating urn:\S+: )+")
 
 
-def refusal(errors: Sequence[Said], stderr: str, *, stack: str) -> MastodonInfraError:
+def refusal(errors: Sequence[Said], stderr: str, *, stack: str, rest: str = MAKES_THE_REST) -> MastodonInfraError:
     """What a failed run means, from the engine's errors or, where it told none, from its last words."""
     told = [said for said in errors if said.text and not _NOISE.search(said.text)] or [Said("error", _last(stderr))]
-    found = [_translated(said, stack) for said in told[:MOST_ERRORS]]
+    found = [_translated(said, stack, rest) for said in told[:MOST_ERRORS]]
     problems = tuple(dict.fromkeys(problem for _, problem in found))
     # Where several things went wrong, the one that no other input mends says how to exit.
     kinds = [kind for kind, _ in found]
@@ -170,12 +174,13 @@ def broken_policies(violations: Sequence[Violation]) -> PolicyError:
     )
 
 
-def _translated(said: Said, stack: str) -> tuple[Callable[..., MastodonInfraError], Problem]:
+def _translated(said: Said, stack: str, rest: str) -> tuple[Callable[..., MastodonInfraError], Problem]:
     text, name, vendor = _one_line(said.text), _name_of(said.urn), _vendor_of(said)
     whole = " ".join(said.text.split())
     for one in _REMEDIES:
         if re.search(one.pattern, whole):
-            filled = {"stack": stack, "said": text, "token": TOKENS.get(vendor, "look at the credentials")}
+            token = TOKENS.get(vendor, "look at the credentials")
+            filled = {"stack": stack, "said": text, "token": token, "rest": rest}
             return one.error, Problem((), one.seen.format(**filled), one.hint.format(**filled), name)
     kind = RefusedError if said.urn else SpecError
     return kind, Problem((), text, "pulumi preview -s " + stack + " tells more" if not said.urn else "", name)
@@ -193,8 +198,12 @@ def _one_line(text: str) -> str:
 
 
 def _last(stderr: str) -> str:
+    """The engine's last error and what it said after it; without any, its last line."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if line.startswith("error:")), lines[-1] if lines else "")
+    began = next((number for number in reversed(range(len(lines))) if _ERROR in lines[number]), None)
+    if began is None:
+        return lines[-1] if lines else ""
+    return "\n".join([_ERROR + lines[began].partition(_ERROR)[2], *lines[began + 1 :]])
 
 
 def _name_of(urn: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mastodon_infra.errors import ToolError
@@ -16,6 +16,8 @@ from mastodon_infra.render.wiring import HostKey, ServerCertificate, Wiring
 WEBSITE = "website"
 NODE_ADDRESSES = "nodeAddresses"
 BALANCER_ADDRESSES = "balancerAddresses"
+NODE_ADDRESSES_V6 = "nodeIpv6Addresses"
+BALANCER_ADDRESSES_V6 = "balancerIpv6Addresses"
 JUMP_ADDRESS = "jumpAddress"
 KNOWN_HOSTS = "knownHosts"
 DNS_TO_SET = "dnsToSet"
@@ -47,6 +49,7 @@ class StackOutputs:
         website: Where the instance is found.
         node_addresses: Public IPv4 address of each node.
         balancer_addresses: Public IPv4 address of each NodeBalancer.
+        node_addresses_v6, balancer_addresses_v6: Their IPv6 addresses; empty where an older program deployed it.
         jump_address: The machine to log in to; the others are reached through it.
         known_hosts: Lines for ~/.ssh/known_hosts, one per node and address.
         dns_to_set: Records to set by hand, where nobody here answers for the zone.
@@ -72,6 +75,8 @@ class StackOutputs:
     wiring: Wiring | None
     monthly_usd: str = ""
     mastodon_version: str = ""
+    node_addresses_v6: Mapping[str, str] = field(default_factory=dict)
+    balancer_addresses_v6: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"StackOutputs({self.website!r}, nodes: {', '.join(self.node_addresses)})"
@@ -100,6 +105,8 @@ def read_outputs(outputs: Mapping[str, Any]) -> StackOutputs:
             wiring=None if wiring in {None, HIDDEN} else wiring_from(str(wiring)),
             monthly_usd=str(outputs.get(MONTHLY_USD, "")),
             mastodon_version=str(outputs.get(MASTODON_VERSION, "")),
+            node_addresses_v6=dict(outputs.get(NODE_ADDRESSES_V6) or {}),
+            balancer_addresses_v6=dict(outputs.get(BALANCER_ADDRESSES_V6) or {}),
         )
     except (KeyError, TypeError, ValueError) as error:
         # The error's own text could hold a value, and a value could be secret.
@@ -116,7 +123,7 @@ HIDDEN = "[secret]"
 def wiring_from(text: str) -> Wiring:
     """A wiring out of the JSON of the output; fields that an older program did not know keep their default."""
     told = json.loads(text)
-    texts = {field.name for field in fields(Wiring)} - {"host_keys", "server_certificates"}
+    texts = {one.name for one in fields(Wiring)} - {"host_keys", "server_certificates"}
     return Wiring(
         **{name: str(value) for name, value in told.items() if name in texts},
         host_keys=tuple(HostKey(**key) for key in told["host_keys"]),

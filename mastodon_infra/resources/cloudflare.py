@@ -49,7 +49,8 @@ class OriginCertificate(pulumi.ComponentResource):
     Creates: origin - tls.PrivateKey (P-256), tls.CertRequest, cloudflare.OriginCaCertificate - one each.
     Needs: the names that nginx answers for.
     Gives: ``pair``: private key and certificate, in PEM.
-    Replaced when: the names change, or it comes to its end after fifteen years.
+    Replaced when: the names change. It is valid for fifteen years, and nothing here renews it before its end: then
+        it is replaced by name.
     """
 
     pair: KeyPair

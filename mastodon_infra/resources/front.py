@@ -51,6 +51,8 @@ class Front(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mastodon:front:Front", name, None, opts)
         self._own = pulumi.ResourceOptions(parent=self)
+        # A label is unique in the account.
+        self._first_away = pulumi.ResourceOptions(parent=self, delete_before_replace=True)
         self._subnet_id, self._backends = subnet_id, backends
         ranges = []
         if subnet_id is not None:
@@ -66,7 +68,7 @@ class Front(pulumi.ComponentResource):
                 vpcs=None
                 if subnet_id is None
                 else [linode.NodeBalancerVpcArgs(subnet_id=subnet_id, ipv4_range=str(ranges[number]))],
-                opts=self._own,
+                opts=self._first_away,
             )
             for port in balancer.ports:
                 self._port(logical, made, port)

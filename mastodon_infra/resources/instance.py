@@ -149,7 +149,14 @@ class MastodonInstance(pulumi.ComponentResource):
         )
         is_vlan = plan.network.mode.value is NetworkMode.VLAN
         reached = frozenset(plan.balancer.nodes) if plan.balancer and is_vlan else frozenset[str]()
-        sites = Sites("sites", apart=plan.apart, reserved=plan.reserved, region=plan.region.name, opts=self._own)
+        sites = Sites(
+            "sites",
+            apart=plan.apart,
+            reserved=plan.reserved,
+            region=plan.region.name,
+            is_disposable=not self._is_protected,
+            opts=self._own,
+        )
         attachment = Attachment(
             network=plan.network,
             subnet_id=network.subnet_id,

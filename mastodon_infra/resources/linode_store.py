@@ -38,6 +38,8 @@ class LinodeAccount:
             label=self._store.bucket,
             region=self._store.region,
             acl="private",
+            # cors_enabled is left to Linode, which answers scripts of every site. Whether its newer kinds of endpoints
+            # take the setting is not known (check), and what it should say is what is so already.
             lifecycle_rules=[
                 linode.ObjectStorageBucketLifecycleRuleArgs(
                     id="abort-multipart",

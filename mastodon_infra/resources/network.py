@@ -36,7 +36,7 @@ class Network(pulumi.ComponentResource):
         self.subnet_id = None
         if network.mode.value is NetworkMode.VPC:
             # In state: machines and NodeBalancers hang on this subnet, which cannot be replaced under them.
-            own = pulumi.ResourceOptions(parent=self)
+            own = pulumi.ResourceOptions(parent=self, delete_before_replace=True)
             vpc = linode.Vpc("private", label=network.label, region=region, opts=own)
             subnet = linode.VpcSubnet("private", label="private", vpc_id=vpc.id.apply(int), ipv4=network.cidr, opts=own)
             self.subnet_id = subnet.id.apply(int)

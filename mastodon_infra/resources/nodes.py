@@ -145,6 +145,8 @@ class Machines(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 delete_before_replace=True,
+                # The provider would migrate it, away from its volumes and its private network.
+                replace_on_changes=["region"],
                 ignore_changes=CREATED_WITH,
                 depends_on=[upload for name, upload in self._uploads.items() if name == node.name],
             ),
@@ -208,7 +210,7 @@ class Volumes(pulumi.ComponentResource):
     Creates: data-postgres, data-redis - linode.Volume - those that are planned.
     Needs: the volumes' plans, the machines' ids.
     Gives: nothing.
-    Replaced when: the region changes; protected unless the stack is disposable.
+    Replaced when: the region changes, which up refuses; protected unless the stack is disposable.
     """
 
     def __init__(
@@ -229,7 +231,8 @@ class Volumes(pulumi.ComponentResource):
                 region=region,
                 size=volume.size.value,
                 linode_id=machine_ids[volume.node],
-                opts=pulumi.ResourceOptions(parent=self, protect=volume.is_protected),
+                # A label is unique in the account, so a volume that is replaced goes first; our up replaces none.
+                opts=pulumi.ResourceOptions(parent=self, protect=volume.is_protected, delete_before_replace=True),
             )
         self.register_outputs({})
 

@@ -24,15 +24,6 @@ LONGEST_USER_NAME = 64
 PUBLIC_FOLDERS = ("accounts", "cache", "custom_emojis", "media_attachments", "preview_cards", "site_uploads")
 """What everybody may read. Not ``backups`` and ``imports``: people's own archives and lists."""
 
-MEDIA_ACTIONS = (
-    "s3:GetObject",
-    "s3:PutObject",
-    "s3:DeleteObject",
-    "s3:GetObjectAcl",
-    "s3:PutObjectAcl",
-    "s3:AbortMultipartUpload",
-    "s3:ListMultipartUploadParts",
-)
 BACKUP_ACTIONS = (
     "s3:GetObject",
     "s3:PutObject",
@@ -40,6 +31,14 @@ BACKUP_ACTIONS = (
     "s3:AbortMultipartUpload",
     "s3:ListMultipartUploadParts",
 )
+ACL_ACTIONS = ("s3:GetObjectAcl", "s3:PutObjectAcl")
+"""For the mark by which an object is public by itself. Buckets at Amazon have none: their ACLs are shut."""
+
+MEDIA_ACTIONS = (*BACKUP_ACTIONS, *ACL_ACTIONS)
+
+BACKUP_FOLDER = "pgbackrest"
+"""Where pgBackRest keeps its repository in the bucket: ``repo1-path`` in templates/backup."""
+
 BUCKET_ACTIONS = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads")
 
 
@@ -101,11 +100,17 @@ class S3Account:
 
     def media_writer(self, name: str) -> Identity:
         """Mastodon's key."""
-        return self._identity(name, _allow(MEDIA_ACTIONS, f"{self._arn}/*"), _allow(BUCKET_ACTIONS, self._arn))
+        actions = BACKUP_ACTIONS if self._is_amazon else MEDIA_ACTIONS
+        return self._identity(name, _allow(actions, f"{self._arn}/*"), _allow(BUCKET_ACTIONS, self._arn))
 
     def backup_writer(self, name: str) -> Identity:
-        """PgBackRest's key."""
-        return self._identity(name, _allow(BACKUP_ACTIONS, f"{self._arn}/*"), _allow(BUCKET_ACTIONS, self._arn))
+        """PgBackRest's key. The database's machine also fetches its payload with it, and changes none."""
+        return self._identity(
+            name,
+            _allow(BACKUP_ACTIONS, f"{self._arn}/{BACKUP_FOLDER}/*"),
+            _allow(("s3:GetObject",), f"{self._arn}/{FOLDER}/*"),
+            _allow(BUCKET_ACTIONS, self._arn),
+        )
 
     def payload_reader(self, name: str) -> Identity:
         """The key of machines that boot: it reads payloads, and not the backups beside them."""

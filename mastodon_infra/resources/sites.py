@@ -21,7 +21,9 @@ class Sites(pulumi.ComponentResource):
         linode.ReservedIp - one per planned address.
     Needs: their plans, and the region.
     Gives: ``apart_ids`` and ``reserved`` addresses, by node.
-    Replaced when: the region changes. An address that is given back is lost: nobody gets it again.
+    Replaced when: the region changes, which up refuses. An address that is given back is lost: nobody gets it again.
+        So one that is no longer planned stays reserved at Linode, unless the stack is disposable: records that were
+        set by hand still lead to it.
     """
 
     apart_ids: Mapping[str, pulumi.Output[int]]
@@ -34,10 +36,10 @@ class Sites(pulumi.ComponentResource):
         apart: tuple[PlacementGroupPlan, ...],
         reserved: tuple[ReservedAddressPlan, ...],
         region: str,
+        is_disposable: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mastodon:sites:Sites", name, None, opts)
-        own = pulumi.ResourceOptions(parent=self)
         apart_ids: dict[str, pulumi.Output[int]] = {}
         for group in apart:
             made = linode.PlacementGroup(
@@ -46,10 +48,12 @@ class Sites(pulumi.ComponentResource):
                 region=region,
                 placement_group_type=ANTI_AFFINITY,
                 placement_group_policy=group.policy.value,
-                opts=own,
+                # A label is unique in the account.
+                opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
             )
             apart_ids |= dict.fromkeys(group.members, made.id.apply(int))
         self.apart_ids = apart_ids
         # In state this logical name is an address that records set by hand point at.
-        self.reserved = {one.node: linode.ReservedIp(one.name, region=region, opts=own).address for one in reserved}
+        kept = pulumi.ResourceOptions(parent=self, retain_on_delete=not is_disposable)
+        self.reserved = {one.node: linode.ReservedIp(one.name, region=region, opts=kept).address for one in reserved}
         self.register_outputs({})

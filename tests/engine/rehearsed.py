@@ -17,6 +17,7 @@ from mastodon_infra.rehearsal.world import World
 ROOT = Path(__file__).parents[2]
 STACK = "trial"
 LIMIT_SECONDS = 120
+VENDORS = {"linode", "cloudflare", "aws"}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBSbTDNIB+p5uzx7MH9xS9e1o6wCRvLxvgJxBZrzCzh/ alice@laptop"
 ASKED = {
     "domain": "social.example",
@@ -132,6 +133,17 @@ class Rehearsed:
         state = json.loads(self.say("stack", "export"))
         resources = state["deployment"].get("resources", ())
         return {_kind_and_name(one["urn"]) for one in resources if one["custom"] and "pulumi:" not in one["type"]}
+
+    def known(self) -> set[tuple[str, str]]:
+        """Type and id of everything in the state that exists at a vendor."""
+        state = json.loads(self.say("stack", "export"))
+        resources = [one for one in state["deployment"].get("resources", ()) if one["custom"]]
+        return {(one["type"], one["id"]) for one in resources if one["type"].partition(":")[0] in VENDORS}
+
+    def existing(self) -> set[tuple[str, str]]:
+        """Type and id of everything that exists, but for zones that were there before."""
+        things = (json.loads(path.read_text(encoding="utf-8")) for path in self.world.folder.glob("*/*/*.json"))
+        return {(one["type"], one["id"]) for one in things if not one["type"].endswith(":Zone")}
 
     def machines(self) -> dict[str, str]:
         """Labels and ids of the machines that exist."""

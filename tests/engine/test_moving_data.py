@@ -64,3 +64,29 @@ def test_volumes_leave_a_machine_only_when_that_was_said(growing):
     assert {volume.id for volume in growing.world.all(VOLUME)} == ids, "the same volumes, with what is on them"
     moved = [one for one in json.loads(told)["done"] if "linodeId" in one["keys"]]
     assert {(one["operation"], one["name"]) for one in moved} == {("update", "data-postgres"), ("update", "data-redis")}
+
+
+def test_replacing_a_machine_takes_no_volume_off_another(growing):
+    """web-1 is made anew, and is no longer the machine that the volumes are planned for."""
+    before, machines = places(growing), growing.machines()
+
+    code, problem, _ = given(growing, "up", "--yes", "--replace", "web-1")
+
+    assert code == 1
+    assert "this would take data-postgres and data-redis off a machine" in problem
+    assert (places(growing), growing.machines()) == (before, machines), "nothing was done"
+
+
+def test_machine_that_is_made_anew_gets_its_own_volume_back(copy_of):
+    stack = copy_of("medium")
+    code, problem, _ = given(stack, "escrow", "--out", str(stack.cloud.folder / "escrow"))
+    assert code == 0, problem
+    machine, volumes = stack.machines()["social-example-postgres-1"], {one.id for one in stack.world.all(VOLUME)}
+
+    code, problem, _ = given(stack, "up", "--yes", "--replace", "postgres-1")
+
+    assert code == 0, problem
+    now = stack.machines()["social-example-postgres-1"]
+    assert now != machine
+    assert places(stack)["social-example-data-postgres"] == int(now)
+    assert {one.id for one in stack.world.all(VOLUME)} == volumes

@@ -37,6 +37,14 @@ linode.Firewall(
     ],
 )
 """
+BARE = """
+import pulumi_linode as linode
+
+linode.Instance(
+    "postgres-1", label="postgres-1", region="au-mel", type="g6-standard-1", image="linode/debian13",
+    authorized_keys=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBSbTDNIB+p5uzx7MH9xS9e1o6wCRvLxvgJxBZrzCzh/ alice@laptop"],
+)
+"""
 
 
 def with_pack(stack: Rehearsed) -> Rehearsed:
@@ -96,6 +104,13 @@ def test_an_inner_port_open_to_the_world_is_refused(program):
 
     assert done.status != 0
     assert "firewall-data opens port 5000-6000 (PostgreSQL) to 0.0.0.0/0 (rule database)" in done.text
+
+
+def test_a_machine_without_a_firewall_is_refused(program):
+    done = program(BARE).run("preview", *PACK)
+
+    assert done.status != 0
+    assert "postgres-1 has a public interface and no firewall" in done.text
 
 
 def test_a_stack_above_its_ceiling_is_refused_until_the_ceiling_is_raised_for_it(tmp_path):

@@ -1,8 +1,12 @@
 """What was deployed needs nothing more: previews and refreshes after it are empty."""
 
 import json
+import shutil
 
 import pytest
+
+from tests.engine.rehearsed import STACK
+from tests.engine.searched import told_openly
 
 SIZES = ("solo", "medium", "large")
 
@@ -27,15 +31,22 @@ def test_everything_in_the_state_exists_once(size, up_once):
     assert len(labels) == len(set(labels)) == len(machines) > 0
 
 
-def test_state_can_be_taken_out_and_put_back(copy_of, tmp_path):
-    stack = copy_of("solo")
-    stack.say("stack", "export", "--file", str(tmp_path / "state.json"))
-    before = stack.names()
+@pytest.mark.parametrize("size", SIZES)
+def test_state_can_be_moved_to_another_place(size, copy_of, tmp_path):
+    """As docs/how-to/keep-the-state.md says: nothing is left to do there, and no key is another one."""
+    stack = copy_of(size)
+    before, keys = stack.names(), told_openly(stack)["keyFingerprints"]
 
+    stack.say("stack", "export", "--file", str(tmp_path / "state.json"))
+    shutil.rmtree(stack.cloud.folder / "state")
+    (stack.cloud.folder / "state").mkdir()
+    stack.say("stack", "init", STACK)
+    assert stack.names() == set(), "the new place holds nothing yet"
     stack.say("stack", "import", "--file", str(tmp_path / "state.json"))
 
     assert stack.names() == before
     assert stack.preview() == {}
+    assert told_openly(stack)["keyFingerprints"] == keys
 
 
 def test_outputs_tell_addresses_that_exist(up_once):

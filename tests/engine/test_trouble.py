@@ -9,7 +9,9 @@ from mastodon_infra.rehearsal.world import Fault
 from tests.engine.rehearsed import Rehearsed, process_of, waited
 
 VOLUME = "linode:index/volume:Volume"
+BUCKET = "linode:index/objectStorageBucket:ObjectStorageBucket"
 MACHINE = "linode:index/instance:Instance"
+RECORD = "linode:index/domainRecord:DomainRecord"
 FIREWALL = "linode:index/firewall:Firewall"
 DEPLOY = ("up", "--yes", "--skip-preview", "--suppress-progress")
 
@@ -143,3 +145,19 @@ def test_wrong_passphrase_changes_nothing(copy_of):
     assert done.status != 0
     assert "incorrect passphrase" in done.text
     assert (stack.files(), stack.names()) == (files, names)
+
+
+def test_whatever_creation_fails_the_state_knows_all_that_exists(tmp_path):
+    """One failure after the other, and every run goes on from where the last one ended."""
+    stack = Rehearsed.new(tmp_path / "rehearsal", {"size": "medium"})
+    failed = 0
+    for nth in (3, 2, 2, 1, 1):
+        stack.world.plan_faults(*(Fault(kind, nth=nth) for kind in (FIREWALL, BUCKET, MACHINE, VOLUME, RECORD)))
+        failed += stack.run(*DEPLOY).status != 0
+        assert stack.known() == stack.existing() != set(), f"after failure {failed}"
+
+    stack.world.plan_faults()
+    stack.up()
+    assert failed >= 3
+    assert stack.known() == stack.existing()
+    assert stack.preview() == {}

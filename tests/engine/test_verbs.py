@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from mastodon_infra.rehearsal.world import Fault
-from tests.engine.rehearsed import LIMIT_SECONDS, ROOT, STACK, Rehearsed, waited
-from tests.engine.test_texts import _files, _found, _secrets, _text_of, _told_openly
+from tests.engine.rehearsed import LIMIT_SECONDS, STACK, Rehearsed, waited
+from tests.engine.searched import found, places_of, secrets_of
 
 MACHINE = "linode:index/instance:Instance"
 TWO_WEB = {"size": "medium", "nodes": {"web": {"count": 2}}}
@@ -37,11 +37,13 @@ class Operator:
             [sys.executable, "-m", "mastodon_infra", verb, str(file_of(self.stack)), *words],
             env={
                 **self.stack.cloud.environment(),
-                "PYTHONPATH": str(ROOT),
+                "PYTHONPATH": str(self.stack.package),
                 "COLUMNS": "100",
                 "MASTODON_INFRA_ESCROW_PASSPHRASE": PASSPHRASE,
                 **other,
             },
+            # Not where the tests run: what lies there would be imported before the stack's own checkout.
+            cwd=self.stack.project,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,11 +95,10 @@ def test_a_disposable_stack_comes_stays_and_goes(beginner):
     code, told, _ = beginner.give("refresh")
     assert (code, told.strip()) == (0, "Everything is as the state says.")
 
-    secrets = _secrets(json.loads(json.loads(_told_openly(beginner.stack))["wiring"]))
+    secrets = secrets_of(beginner.stack)
     assert len(secrets) > 10
-    assert _found(secrets, beginner.printed) is None
-    texts = {path.relative_to(beginner.stack.cloud.folder): _text_of(path) for path in _files(beginner.stack)}
-    assert {path.parts[0] for path, text in texts.items() if _found(secrets, text)} == {"cloud"}, "at its owner only"
+    assert found(secrets, beginner.printed) is None
+    assert {place.partition("/")[0] for place in places_of(secrets, beginner.stack)} == {"cloud"}, "at its owner only"
 
     code, _, problem = beginner.give("destroy")
     assert code == 1
@@ -128,6 +129,19 @@ def test_third_web_machine_is_told_with_its_price_and_others_that_wait(operator)
     assert "wiring" not in data["outputs"]
 
 
+def test_edited_template_makes_no_machine_anew_and_up_says_which_await_converge(two_web, tmp_path, edited):
+    operator = Operator(two_web.copy(tmp_path / "rehearsal", package=edited))
+    operator.change(TWO_WEB)
+    before = operator.stack.machines()
+
+    code, told, problem = operator.give("up", "--yes")
+
+    assert code == 0, problem
+    names = "monitoring-1, postgres-1, redis-1, sidekiq-1, web-1 and web-2"
+    assert f"{len(before)} machines await converge: {names}" in " ".join(told.split())
+    assert operator.stack.machines() == before
+
+
 def test_named_machine_is_made_anew_at_its_private_address(operator):
     operator.change(TWO_WEB)
     before = machines(operator.stack)
@@ -143,11 +157,11 @@ def test_named_machine_is_made_anew_at_its_private_address(operator):
 
 def test_protected_data_is_neither_replaced_nor_destroyed_by_the_way(operator):
     files = operator.stack.files()
-    operator.change({**TWO_WEB, "region": "us-ord"})
+    operator.change({**TWO_WEB, "edge": {"dns": "manual"}})
 
     code, _, problem = operator.give("up", "--yes")
     assert code == 1
-    assert "linode Volume data-postgres\n  it holds data and is protected" in problem
+    assert "linode Domain zone\n  it holds data and is protected" in problem
     assert operator.stack.files() == files
 
     operator.change(TWO_WEB)
@@ -170,6 +184,20 @@ def test_protected_data_is_neither_replaced_nor_destroyed_by_the_way(operator):
     assert "Nothing of trial remains" in told
     assert operator.stack.names() == set()
     assert {path for path in operator.stack.files() if "zone" not in path} == set(), "no bucket, no object in one"
+
+
+def test_another_region_is_refused_before_anything_is_asked_of_a_cloud(operator):
+    files = operator.stack.files()
+    operator.change({**TWO_WEB, "region": "us-ord"})
+
+    for verb in ("preview", "up"):
+        code, told, problem = operator.give(verb, *(["--yes"] if verb == "up" else []))
+        assert (code, told, len(problem.splitlines())) == (3, "", 3), problem
+        assert "region: the stack is in au-mel, and its file asks for us-ord: no volume moves there" in problem
+        assert "keep region: au-mel" in problem
+    assert operator.stack.files() == files
+    code, told, _ = operator.give("refresh")
+    assert (code, told.strip()) == (0, "Everything is as the state says.")
 
 
 def test_what_goes_wrong_is_told_in_three_lines_and_leaves_nothing_half_written(operator):

@@ -1,8 +1,11 @@
 """Buckets: who may read, who may write, and which vendor is asked."""
 
 import json
+from pathlib import Path
 
 import pytest
+
+from mastodon_infra.resources.s3 import BACKUP_FOLDER
 
 WASABI, AWS, LINODE = "large-sydney-wasabi", "solo-aws-manual-dns", "large-melbourne"
 
@@ -29,9 +32,11 @@ def test_each_identity_may_use_its_own_bucket_only(name, what, records_of, one):
     key = one(records_of(name), "AccessKey", f"{what}-writer")
 
     resources = {statement["Resource"] for statement in statements(policy)}
+    inside = {"media": {"*"}, "backup": {"pgbackrest/*", "payload/*"}}[what]
     actions = {action for statement in statements(policy) for action in statement["Action"]}
 
-    assert resources == {f"arn:aws:s3:::social-example-{what}", f"arn:aws:s3:::social-example-{what}/*"}
+    bucket = f"arn:aws:s3:::social-example-{what}"
+    assert resources == {bucket, *(f"{bucket}/{part}" for part in inside)}
     assert not [action for action in actions if "*" in action or "Policy" in action or action == "s3:DeleteBucket"]
     assert policy.inputs["user"] == key.inputs["user"] == f"social-example-{what}-writer"
 
@@ -88,3 +93,20 @@ def test_backups_switched_off_make_no_bucket(record_parts):
     records = record_parts({"size": "solo", "disposable": True, "backups": {"enabled": False}})
 
     assert not [record for record in records if "backup" in record.name and "passphrase" not in record.name]
+
+
+@pytest.mark.parametrize(("case_name", "marks"), [(WASABI, True), (AWS, False)])
+def test_objects_are_marked_as_public_where_buckets_know_such_marks(case_name, marks, records_of, one):
+    (objects, _) = statements(one(records_of(case_name), "UserPolicy", "media-writer"))
+
+    assert ({"s3:GetObjectAcl", "s3:PutObjectAcl"} <= set(objects["Action"])) is marks
+
+
+def test_key_of_the_backups_writes_the_repository_and_reads_payloads_only(records_of, one):
+    policy = statements(one(records_of(AWS), "UserPolicy", "backup-writer"))
+    may = {(action, part["Resource"].partition("/")[2]) for part in policy for action in part["Action"]}
+
+    assert {folder for action, folder in may if action in {"s3:PutObject", "s3:DeleteObject"}} == {"pgbackrest/*"}
+    assert {folder for action, folder in may if action == "s3:GetObject"} == {"pgbackrest/*", "payload/*"}
+    template = Path(__file__).parents[2] / "templates" / "backup" / "etc" / "pgbackrest" / "pgbackrest.conf.j2"
+    assert f"repo1-path=/{BACKUP_FOLDER}\n" in template.read_text(encoding="utf-8")

@@ -119,7 +119,8 @@ def test_outputs_read_back_with_types(run_program, ask):
 
     read = read_outputs(run.outputs)
 
-    assert set(read.bundle_digests) == set(read.node_addresses)
+    assert set(read.bundle_digests) == set(read.node_addresses) == set(read.node_addresses_v6)
+    assert set(read.balancer_addresses) == set(read.balancer_addresses_v6) != set()
     assert len(set(read.bundle_digests.values())) == len(read.bundle_digests), "each node holds something of its own"
     assert {record.type for record in read.dns_to_set} >= {"A", "AAAA", "CAA"}
     assert read.wiring

@@ -60,6 +60,18 @@ def test_machine_that_is_replaced_tells_that_its_address_changes_unless_it_is_re
     assert "address" not in consequence(deleted)
 
 
+def test_balancers_and_addresses_that_go_have_a_plain_word():
+    balancer = step("replace", "linode:index/nodeBalancer:NodeBalancer", "balancer-1")
+    gone = step("delete", "linode:index/nodeBalancer:NodeBalancer", "balancer-1")
+    address = step("delete", "linode:index/reservedIp:ReservedIp", "address-web-1")
+
+    assert consequence(balancer).startswith("The NodeBalancer balancer-1 goes and comes back, and everybody")
+    assert "Its public address becomes another one" in consequence(balancer)
+    assert consequence(gone).startswith("The NodeBalancer balancer-1 goes for good")
+    assert "stays reserved at Linode, which charges for it" in consequence(address)
+    assert "is given back" in consequence(address, Known(is_disposable=True))
+
+
 def test_key_that_was_adopted_is_not_lost():
     key = step("delete", "random:index/randomBytes:RandomBytes", "secret-key-base")
     web_push = step("delete", "tls:index/privateKey:PrivateKey", "vapid")

@@ -156,6 +156,7 @@ class FakeStore:
 
     Attributes:
         allows_public: False as Wasabi is for accounts on trial.
+        reads_to_all: Whether anybody may read everything.
         lists_to_all: Whether anybody may list, as old settings of some vendors allow.
         heeds_objects: Whether an object may be public by itself, as at Linode.
     """
@@ -163,6 +164,7 @@ class FakeStore:
     signer: Signer
     allows_public: bool = True
     lists_to_all: bool = False
+    reads_to_all: bool = False
     heeds_objects: bool = True
     marked: set[tuple[str, str]] = field(default_factory=set)
     buckets: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -174,8 +176,10 @@ class FakeStore:
         if "authorization" in request.headers:
             if not self._is_signed(request):
                 return self._no(403, "SignatureDoesNotMatch")
+            if request.method == "GET" and key and key[0] in self.buckets.get(bucket, {}):
+                return 200, {}, self.buckets[bucket][key[0]]
             return self._owner(request, bucket, key[0] if key else "")
-        is_open = bucket in self.open and bool(key) and key[0].startswith("accounts/")
+        is_open = bool(key) and (self.reads_to_all or (bucket in self.open and key[0].startswith("accounts/")))
         if request.method == "GET" and (is_open or (bucket, *key) in self.marked):
             return 200, {}, self.buckets[bucket][key[0]]
         if not key and self.lists_to_all:

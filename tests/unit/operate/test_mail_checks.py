@@ -147,6 +147,8 @@ def test_no_mail_has_nothing_to_look_at():
 )
 def test_ses_tells_what_the_account_may(account, outcome, seen):
     def ses(request):
+        if request.path == "/v2/email/identities/social.example":
+            return as_json(404, {})
         assert request.path == "/v2/email/account"
         assert "/ap-southeast-2/ses/aws4_request" in request.headers["authorization"]
         return as_json(200, account)
@@ -167,3 +169,15 @@ def test_ses_refuses_a_key_without_rights():
 
 def test_without_a_key_ses_is_not_asked():
     assert outcomes(checked(at(plan_of(size="small", mail=SES), 1)))["SES"] == "skipped"
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(200, "ok"), (404, "ok"), (403, "failed"), (500, "warn")])
+def test_senders_identity_may_be_missing_and_must_not_be_out_of_reach(status, outcome):
+    def ses(request):
+        return as_json(200, HEALTHY) if request.path.endswith("/account") else as_json(status, {})
+
+    with serving(ses) as url:
+        told = by_name(checked(at(plan_of(size="small", mail=SES), 1), signer=SIGNER, ses_url=url))
+
+    assert told["SES identity"].outcome == outcome
+    assert "social.example" in told["SES identity"].seen

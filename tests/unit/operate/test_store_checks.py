@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mastodon_infra.operate.accounts import Accounts, store_keys
+from mastodon_infra.operate.accounts import Accounts, KeyPair, backup_keys, store_keys
 from mastodon_infra.operate.signing import Signer
-from mastodon_infra.operate.store_checks import scratch_name, store_checks
+from mastodon_infra.operate.store_checks import backup_checks, scratch_name, store_checks
 from mastodon_infra.render.wiring import Wiring
 from tests.unit.cost.made import AWS, WASABI, plan_of
 from tests.unit.operate.made import by_name, outcomes
@@ -120,3 +120,45 @@ def test_store_that_does_not_answer_is_told():
     told = by_name(store_checks(ON_WASABI, SIGNER, url="http://127.0.0.1:1", patience_seconds=2))
 
     assert told["API"].outcome == "failed"
+
+
+def backed_up(store: FakeStore, plan=ON_WASABI, signer: Signer | None = SIGNER):
+    with serving(store) as url:
+        return list(backup_checks(plan, signer, url=url, patience_seconds=5))
+
+
+@pytest.mark.parametrize("plan", [ON_WASABI, ON_AWS])
+def test_backups_are_written_read_and_deleted_by_their_key_and_by_nobody_else(plan):
+    store = FakeStore(SIGNER)
+
+    assert outcomes(backed_up(store, plan)) == {"backup bucket": "ok", "private bucket": "ok"}
+    assert store.made == [scratch_name(plan, SIGNER, "preflight-private")]
+    assert store.buckets == {}
+    assert store.made[0] != scratch_name(plan, SIGNER), "a bucket's name is not free at once after it went"
+
+
+def test_private_bucket_that_everybody_may_read_fails():
+    check = by_name(backed_up(FakeStore(SIGNER, reads_to_all=True)))["private bucket"]
+
+    assert (check.outcome, check.seen) == ("failed", "everybody may read what is private")
+
+
+def test_linodes_backup_bucket_is_tried_itself_and_only_warned_of():
+    bucket = AT_LINODE.backups.bucket
+
+    fine = FakeStore(SIGNER, buckets={bucket: {"pgbackrest/backup.info": b"kept"}})
+    assert outcomes(backed_up(fine, AT_LINODE)) == {"private bucket": "ok"}
+    assert fine.buckets == {bucket: {"pgbackrest/backup.info": b"kept"}}
+    readable = FakeStore(SIGNER, buckets={bucket: {}}, reads_to_all=True)
+    assert outcomes(backed_up(readable, AT_LINODE)) == {"private bucket": "warn"}
+    assert outcomes(backed_up(FakeStore(SIGNER), AT_LINODE, signer=None)) == {"private bucket": "skipped"}
+
+
+def test_backups_are_signed_for_with_the_key_of_their_own_keeper():
+    accounts = Accounts(amazon=KeyPair("amazon", "a"), wasabi=KeyPair("wasabi", "w"))
+    wiring = Wiring.placeholder(AT_LINODE)
+
+    signers = [backup_keys(plan, accounts, wiring) for plan in (ON_AWS, ON_WASABI, AT_LINODE)]
+
+    assert [one.access_key for one in signers if one] == ["amazon", "wasabi", wiring.backup_access_key_id]
+    assert backup_keys(AT_LINODE, accounts) is None

@@ -143,3 +143,26 @@ def test_a_ceiling_may_be_reached_and_not_passed(ceiling, count):
     front = Seen(BALANCER, "front", {"region": "us-east"})
 
     assert len(list(over_budget(bill([front]), ceiling_usd_month=Decimal(ceiling)))) == count
+
+
+def machine(**inputs: Any) -> Seen:
+    return Seen(INSTANCE, "postgres-1", inputs)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "is_open"),
+    [
+        ({}, True),
+        ({"firewallId": -1}, True),
+        ({"firewallId": 7}, False),
+        ({"firewallId": UNKNOWN}, False),
+        ({"interfaces": [{"purpose": "public"}]}, True),
+        ({"interfaces": [{"purpose": "vlan"}]}, False),
+        ({"interfaces": [{"purpose": "public"}], "firewallId": 7}, False),
+        ({"linodeInterfaces": [{"public": {}}, {"vpc": {}, "firewallId": 7}]}, True),
+        ({"linodeInterfaces": [{"public": {}, "firewallId": UNKNOWN}, {"vpc": {}}]}, False),
+        ({"linodeInterfaces": UNKNOWN}, False),
+    ],
+)
+def test_a_machine_with_a_public_interface_has_a_firewall_before_it(inputs, is_open):
+    assert bool(list(public_openings(machine(**inputs)))) is is_open

@@ -39,6 +39,7 @@ def test_what_a_cloud_says_of_a_resource(said, code, words, hint):
         ("error: no stack named 'social' found", "pulumi stack init social"),
         ("error: incorrect passphrase", "PULUMI_CONFIG_PASSPHRASE_FILE"),
         ("error: the stack is currently locked by 1 lock(s)", "pulumi cancel --stack social"),
+        ("stderr: error: the stack is currently locked by 1 lock(s)\n  file:///state/lock.json", "pulumi cancel"),
         ("error: Pulumi CLI version 3.100.0 does not satisfy the version range", "make engine"),
     ],
 )
