@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from mastodon_infra.catalog.regions import REGIONS
 from mastodon_infra.catalog.rows import Capability
-from mastodon_infra.rehearsal.clouds import linode_rules
 from mastodon_infra.rehearsal.kinds import ApiError, Call, Kind
 from mastodon_infra.rehearsal.world import World
 from tests.unit.rehearsal import wrong_linode, wrong_others
@@ -143,10 +143,8 @@ def test_refusal_never_quotes_a_password(world):
 )
 def test_region_has_to_be_able_to_do_it(kind, changed, needed, world, monkeypatch):
     assert refusal(kind, world, inputs_of(kind, changed)) == ""
-    real = linode_rules.region
-    monkeypatch.setattr(
-        linode_rules, "region", lambda name: replace(real(name), capabilities=real(name).capabilities - {needed})
-    )
+    unable = replace(REGIONS[0], capabilities=frozenset(Capability) - {needed})
+    monkeypatch.setattr("mastodon_infra.rehearsal.clouds.linode_rules.region", lambda _: unable)
 
     assert f"has no {needed.value}" in refusal(kind, world, inputs_of(kind, {**changed, "label": "another"}))
 
