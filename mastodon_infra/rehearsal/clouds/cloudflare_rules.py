@@ -27,7 +27,8 @@ ACTIONS: dict[str, frozenset[str]] = {
 _PARAMETERS: dict[str, frozenset[str]] = {
     "set_cache_settings": frozenset({
         "additionalCacheablePorts", "browserTtl", "cache", "cacheKey", "cacheReserve", "edgeTtl",
-        "originCacheControl", "originErrorPagePassthru", "readTimeout", "respectStrongEtags", "serveStale",
+        "originCacheControl", "originErrorPagePassthru", "originRangeRequests", "readTimeout", "respectStrongEtags",
+        "serveStale", "stripEtags", "stripLastModified", "stripSetCookie", "vary",
     }),
     "redirect": frozenset({"fromList", "fromValue"}),
     "set_config": frozenset({
@@ -41,7 +42,7 @@ _PARAMETERS: dict[str, frozenset[str]] = {
     "block": frozenset({"response"}),
     "skip": frozenset({"phases", "products", "rules", "ruleset", "rulesets"}),
 }  # fmt: skip
-"""By action; the SDK's names, sorted by what Cloudflare's documentation says about actions."""
+"""By action. The names are the SDK's; which action each belongs to is our reading of what it says about them."""
 
 _ALL_PARAMETERS: frozenset[str] = frozenset[str]().union(*_PARAMETERS.values())
 _CHOICES = {
@@ -80,7 +81,7 @@ def refs_are_unique(inputs: Values) -> str | None:
 
 
 def parameters_are_known(inputs: Values) -> str | None:
-    """Names that the provider knows, and values where it knows them all."""
+    """Names that there are for the actions of our phases, and values where the SDK documents them all."""
     for _, parameters in _parameters(inputs):
         if unknown := sorted(parameters.keys() - _ALL_PARAMETERS):
             return f"rules: unknown actionParameters {', '.join(unknown)}"
@@ -92,7 +93,7 @@ def parameters_are_known(inputs: Values) -> str | None:
 
 
 def parameters_belong_to_the_action(call: Call) -> None:
-    """The documentation sorts them by action; what the API says to one in the wrong place, nobody has seen."""
+    """What the API says to one in the wrong place, nobody has seen."""
     for action, parameters in _parameters(call.inputs):
         if strange := sorted(parameters.keys() - _PARAMETERS.get(action, frozenset())):
             raise ApiError(f"{', '.join(strange)} are no parameters of the action {action}")
