@@ -176,16 +176,6 @@ def between(name: str, least: int, most: int) -> Check:
     return known(measured, name)
 
 
-def not_both(*names: str) -> Check:
-    """Inputs of which only one may be given."""
-
-    def checked(inputs: Values) -> str | None:
-        given = [name for name in names if inputs.get(name) is not None]
-        return f"{' and '.join(given)} exclude each other" if len(given) > 1 else None
-
-    return checked
-
-
 def any_of(*names: str) -> Check:
     """Inputs of which at least one has to be given."""
 

@@ -265,13 +265,6 @@ AWS = Cloud(
             identity=lambda call: str(call.inputs["bucket"]),
         ),
         Kind(
-            token="aws:s3/bucketVersioning:BucketVersioning",  # noqa: S106  # a type's name
-            required=("bucket", "versioningConfiguration"),
-            rules=_ANY_BUCKET,
-            replace_on=frozenset({"bucket", "expectedBucketOwner"}),
-            identity=lambda call: str(call.inputs["bucket"]),
-        ),
-        Kind(
             token=OBJECT,
             required=("bucket", "key"),
             checks=(any_of("content", "contentBase64", "source"),),

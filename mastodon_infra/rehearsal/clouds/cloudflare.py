@@ -11,7 +11,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from mastodon_infra.rehearsal.clouds.cloudflare_keys import keep_pull_key, origin_authority, pull_key
-from mastodon_infra.rehearsal.kinds import EVERYTHING, ApiError, Call, Kind, between, known, not_both, one_of
+from mastodon_infra.rehearsal.clouds.cloudflare_rules import (
+    ACTIONS,
+    expressions_can_be_read,
+    parameters_are_known,
+    parameters_belong_to_the_action,
+    refs_are_unique,
+    rules_fit_the_phase,
+)
+from mastodon_infra.rehearsal.clouds.cloudflare_settings import setting_is_known, value_is_known
+from mastodon_infra.rehearsal.clouds.records import fits_type
+from mastodon_infra.rehearsal.kinds import EVERYTHING, ApiError, Call, Kind, between, known, one_of
 from mastodon_infra.rehearsal.provider import Cloud
 from mastodon_infra.rehearsal.world import Values, World
 
@@ -25,60 +35,7 @@ AUTOMATIC_TTL, LEAST_TTL, MOST_TTL = 1, 30, 86400
 RECORD_TYPES = ("A", "AAAA", "CAA", "CNAME", "HTTPS", "MX", "NS", "PTR", "SRV", "SVCB", "TLSA", "TXT")
 PROXIABLE = frozenset({"A", "AAAA", "CNAME"})
 VALIDITIES = (7, 30, 90, 365, 730, 1095, 5475)
-ACTIONS = {
-    "http_request_cache_settings": {"set_cache_settings"},
-    "http_request_dynamic_redirect": {"redirect"},
-    "http_config_settings": {"set_config"},
-    "http_request_origin": {"route"},
-    "http_request_transform": {"rewrite"},
-    "http_request_late_transform": {"rewrite"},
-    "http_response_headers_transform": {"rewrite"},
-    "http_request_firewall_custom": {"block", "challenge", "js_challenge", "managed_challenge", "log", "skip"},
-    "http_ratelimit": {"block", "challenge", "js_challenge", "managed_challenge", "log"},
-}
-SETTINGS = frozenset(
-    {
-        "0rtt",
-        "always_online",
-        "always_use_https",
-        "automatic_https_rewrites",
-        "brotli",
-        "browser_cache_ttl",
-        "browser_check",
-        "cache_level",
-        "challenge_ttl",
-        "development_mode",
-        "early_hints",
-        "email_obfuscation",
-        "h2_prioritization",
-        "hotlink_protection",
-        "http2",
-        "http3",
-        "ip_geolocation",
-        "ipv6",
-        "max_upload",
-        "min_tls_version",
-        "minify",
-        "mirage",
-        "opportunistic_encryption",
-        "opportunistic_onion",
-        "orange_to_orange",
-        "polish",
-        "privacy_pass",
-        "pseudo_ipv4",
-        "replace_insecure_js",
-        "rocket_loader",
-        "security_header",
-        "security_level",
-        "server_side_exclude",
-        "ssl",
-        "tls_1_3",
-        "tls_client_auth",
-        "true_client_ip_header",
-        "webp",
-        "websockets",
-    }
-)
+_KEYS: dict[str, type] = {"origin-ecc": ec.EllipticCurvePublicKey, "origin-rsa": rsa.RSAPublicKey}
 
 
 def _identity(call: Call) -> str:
@@ -138,23 +95,6 @@ def _record_is_alone(call: Call) -> None:
 # --- Rulesets -------------------------------------------------------------------------------------------------------
 
 
-def _rules_fit_the_phase(inputs: Values) -> str | None:
-    allowed = ACTIONS.get(inputs.get("phase") or "", set())
-    for rule in inputs.get("rules") or ():
-        if not rule.get("expression") or not rule.get("action"):
-            return "rules: a rule needs action and expression"
-        if isinstance(rule["action"], str) and allowed and rule["action"] not in allowed:
-            return f"rules: {rule['action']} is no action of the phase {inputs['phase']}"
-        if inputs["phase"] == "http_ratelimit" and not rule.get("ratelimit"):
-            return "rules: a rule of http_ratelimit needs ratelimit"
-    return None
-
-
-def _refs_are_unique(inputs: Values) -> str | None:
-    refs = [rule["ref"] for rule in inputs.get("rules") or () if rule.get("ref")]
-    return "rules: two rules have the same ref" if len(refs) != len(set(refs)) else None
-
-
 def _phase_is_free(call: Call) -> None:
     for other in call.others():
         if all(other.inputs.get(name) == call.get(name) for name in ("zoneId", "accountId", "phase")):
@@ -162,11 +102,6 @@ def _phase_is_free(call: Call) -> None:
 
 
 # --- Settings and certificates --------------------------------------------------------------------------------------
-
-
-def _setting_is_known(call: Call) -> None:
-    if call.inputs["settingId"] not in SETTINGS:
-        raise ApiError(f"undefined zone setting: {call.inputs['settingId']}")
 
 
 def _request(value: Any) -> str | None:
@@ -181,7 +116,7 @@ def _key_fits_type(inputs: Values) -> str | None:
         key = x509.load_pem_x509_csr(inputs["csr"].encode()).public_key()
     except (KeyError, ValueError, AttributeError):
         return None  # said elsewhere, or not known yet
-    wanted: type = ec.EllipticCurvePublicKey if inputs.get("requestType") == "origin-ecc" else rsa.RSAPublicKey
+    wanted = _KEYS.get(inputs.get("requestType") or "", object)
     return None if isinstance(key, wanted) else f"requestType: {inputs.get('requestType')} does not fit the key"
 
 
@@ -246,7 +181,6 @@ PULL_CERTIFICATE = "cloudflare:index/authenticatedOriginPullsCertificate:Authent
 _HOST_CERTIFICATE = (
     "cloudflare:index/authenticatedOriginPullsHostnameCertificate:AuthenticatedOriginPullsHostnameCertificate"
 )
-_ON_OFF = one_of("value", "on", "off")
 
 
 def _uploaded(call: Call) -> Values:
@@ -269,18 +203,6 @@ def _certificate_kind(token: str) -> Kind:
     )
 
 
-def _switch_kind(name: str, *, stays: bool) -> Kind:
-    return Kind(
-        token=f"cloudflare:index/{name[0].lower()}{name[1:]}:{name}",
-        required=("zoneId", "value"),
-        checks=(_ON_OFF,),
-        rules=(_zone_is_there,),
-        replace_on=frozenset({"zoneId"}),
-        identity=lambda call: str(call.inputs["zoneId"]),
-        stays=stays,
-    )
-
-
 CLOUDFLARE = Cloud(
     "cloudflare",
     (
@@ -290,13 +212,13 @@ CLOUDFLARE = Cloud(
             checks=(
                 one_of("type", *RECORD_TYPES),
                 between("priority", 0, 65535),
-                not_both("content", "data"),
                 _ttl,
                 _content_or_data,
                 _can_be_proxied,
                 _priority_where_needed,
+                fits_type("type", "content"),
             ),
-            rules=(_zone_is_there, _record_is_in_zone, _record_is_alone),
+            rules=(_record_is_in_zone, _record_is_alone),
             replace_on=frozenset({"zoneId", "type"}),
             computed=lambda call: {"proxiable": call.inputs["type"] in PROXIABLE},
             identity=_identity,
@@ -307,17 +229,19 @@ CLOUDFLARE = Cloud(
             checks=(
                 one_of("kind", "custom", "managed", "root", "zone"),
                 one_of("phase", *ACTIONS),
-                _rules_fit_the_phase,
-                _refs_are_unique,
+                rules_fit_the_phase,
+                refs_are_unique,
+                parameters_are_known,
             ),
-            rules=(_zone_is_there, _phase_is_free),
+            rules=(_zone_is_there, _phase_is_free, expressions_can_be_read),
+            unsure=(parameters_belong_to_the_action,),
             replace_on=frozenset({"zoneId", "accountId", "kind", "name", "phase"}),
             identity=_identity,
         ),
         Kind(
             token=SETTING,
             required=("zoneId", "settingId", "value"),
-            rules=(_zone_is_there, _setting_is_known),
+            rules=(_zone_is_there, setting_is_known, value_is_known),
             replace_on=frozenset({"zoneId", "settingId"}),
             identity=lambda call: f"{call.inputs['zoneId']}/{call.inputs['settingId']}",
             stays=True,
@@ -330,10 +254,14 @@ CLOUDFLARE = Cloud(
             identity=lambda call: str(call.inputs["zoneId"]),
             stays=True,
         ),
-        _switch_kind("TieredCache", stays=False),
-        _switch_kind("ArgoTieredCaching", stays=True),
-        _switch_kind("RegionalTieredCache", stays=True),
-        _switch_kind("ZoneCacheReserve", stays=True),
+        Kind(
+            token="cloudflare:index/tieredCache:TieredCache",  # noqa: S106  # a type's name
+            required=("zoneId", "value"),
+            checks=(one_of("value", "on", "off"),),
+            rules=(_zone_is_there,),
+            replace_on=frozenset({"zoneId"}),
+            identity=lambda call: str(call.inputs["zoneId"]),
+        ),
         Kind(
             token="cloudflare:index/originCaCertificate:OriginCaCertificate",  # noqa: S106  # a type's name
             required=("csr", "hostnames", "requestType"),

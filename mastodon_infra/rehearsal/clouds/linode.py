@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from ipaddress import IPv4Network
 from typing import Any
 
 from mastodon_infra.catalog.regions import region
@@ -18,8 +19,10 @@ from mastodon_infra.rehearsal.clouds.linode_rules import (
     labelled,
     naming_an,
 )
+from mastodon_infra.rehearsal.clouds.records import fits_type
 from mastodon_infra.rehearsal.kinds import Account, ApiError, Call, Kind, any_of, between, known, length, one_of
 from mastodon_infra.rehearsal.provider import Cloud
+from mastodon_infra.rehearsal.wire import is_known
 from mastodon_infra.rehearsal.world import Thing, Values, World
 
 CONFIG = "linode:index/nodeBalancerConfig:NodeBalancerConfig"
@@ -29,6 +32,7 @@ BUCKET, OBJECT = (
     "linode:index/objectStorageBucket:ObjectStorageBucket",
     "linode:index/objectStorageObject:ObjectStorageObject",
 )
+BALANCER_PREFIX = 30
 RECORD_TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SRV", "TXT")
 DOMAIN_TTLS = (0, 30, 120, 300, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2419200)
 
@@ -44,9 +48,31 @@ def _balancer(call: Call) -> Values:
     }
 
 
+def _ranges_are_networks(inputs: Values) -> str | None:
+    for vpc in inputs.get("vpcs") or ():
+        try:
+            if vpc.get("ipv4Range") and is_known(vpc["ipv4Range"]):
+                IPv4Network(vpc["ipv4Range"])
+        except ValueError as error:
+            return f"vpcs: {error}"
+    return None
+
+
 def _balancer_is_in_vpc(call: Call) -> None:
+    """It speaks to its nodes from a range inside the subnet."""
     for vpc in call.get("vpcs") or ():
-        call.needs(SUBNET, vpc["subnetId"], "subnet")
+        within = call.needs(SUBNET, vpc["subnetId"], "subnet").inputs["ipv4"]
+        own = vpc.get("ipv4Range")
+        if own and not IPv4Network(own).subnet_of(IPv4Network(within)):
+            raise ApiError(f"[vpcs] {own} is not in the subnet {within}")
+
+
+def _range_is_as_linode_chooses_it(call: Call) -> None:
+    """By itself Linode takes four addresses; what it says to another number, no documentation tells."""
+    for vpc in call.get("vpcs") or ():
+        own = vpc.get("ipv4Range")
+        if own and not vpc.get("ipv4RangeAutoAssign") and IPv4Network(own).prefixlen != BALANCER_PREFIX:
+            raise ApiError(f"[vpcs] {own} is no range of four addresses: /{BALANCER_PREFIX}")
 
 
 def _proxy_protocol_is_for_tcp(inputs: Values) -> str | None:
@@ -146,8 +172,9 @@ LINODE = Cloud(
         *NETWORKS,
         Kind(
             token=BALANCER,
-            checks=(labelled(3, 32), between("clientConnThrottle", 0, 20)),
+            checks=(labelled(3, 32), between("clientConnThrottle", 0, 20), _ranges_are_networks),
             rules=(in_region(Capability.NODEBALANCER), naming_an(FIREWALL, "firewallId"), _balancer_is_in_vpc),
+            unsure=(_range_is_as_linode_chooses_it,),
             unique=(("label",),),
             replace_on=frozenset({"region", "firewallId", "vpcs", "ipv4", "type", "backendConnectivity"}),
             computed=_balancer,
@@ -199,6 +226,7 @@ LINODE = Cloud(
                 one_of("ttlSec", *DOMAIN_TTLS),
                 between("priority", 0, 255),
                 _record_fits_its_type,
+                fits_type("recordType", "target"),
             ),
             rules=(naming_an(DOMAIN, "domainId"), _record_is_alone),
             replace_on=frozenset({"domainId", "recordType"}),

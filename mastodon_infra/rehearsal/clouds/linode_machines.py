@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
-from mastodon_infra.catalog.limits import USER_DATA
+from mastodon_infra.catalog.limits import PLACEMENT_GROUP_MEMBERS, USER_DATA
 from mastodon_infra.catalog.machine_types import machine_type
 from mastodon_infra.catalog.rows import Capability
 from mastodon_infra.catalog.versions import IMAGE
@@ -25,7 +25,7 @@ from mastodon_infra.rehearsal.clouds.linode_rules import (
     naming_an,
     vpc_addresses,
 )
-from mastodon_infra.rehearsal.kinds import ApiError, Call, Kind, between, known, length, one_of
+from mastodon_infra.rehearsal.kinds import ApiError, Call, Kind, any_of, between, known, length, one_of
 from mastodon_infra.rehearsal.world import Values
 
 IMAGES = frozenset({IMAGE.version, "linode/debian12", "linode/ubuntu24.04"})
@@ -145,6 +145,14 @@ def _group_is_in_region(call: Call) -> None:
         raise ApiError("[placement_group] is in another region")
 
 
+def _group_has_room(call: Call) -> None:
+    group = call.get("placementGroup")
+    if group:
+        members = sum((other.inputs.get("placementGroup") or {}).get("id") == group["id"] for other in call.others())
+        if members >= PLACEMENT_GROUP_MEMBERS.value:
+            raise ApiError(f"[placement_group] {group['id']} has {members} Linodes, and that is how many it can have")
+
+
 def _asked_addresses(inputs: Values) -> Iterator[str]:
     """Public addresses that an instance names, instead of taking the one that it is given."""
     yield from inputs.get("ipv4s") or ()
@@ -205,7 +213,7 @@ def _volume_is_reachable(call: Call) -> None:
     if call.get("linodeId") is None:
         return
     machine = call.needs(INSTANCE, call.inputs["linodeId"], "Linode")
-    if machine.inputs["region"] != call.get("region"):
+    if call.get("region") not in {None, machine.inputs["region"]}:
         raise ApiError("[linode_id] the Linode is in another region than the volume")
 
 
@@ -238,6 +246,7 @@ MACHINES = (
             _interfaces_are_connected,
             _addresses_are_free,
             _group_is_in_region,
+            _group_has_room,
             _address_is_ours,
             _private_ip_stays,
         ),
@@ -269,6 +278,7 @@ MACHINES = (
             labelled(1, 32),
             between("size", LEAST_VOLUME_GB, MOST_VOLUME_GB),
             one_of("encryption", "enabled", "disabled"),
+            any_of("region", "linodeId", "sourceVolumeId"),
         ),
         rules=(in_region(Capability.BLOCK_STORAGE), _volume_is_reachable, _volume_only_grows),
         unique=(("label",),),

@@ -25,6 +25,7 @@ from mastodon_infra.rehearsal.kinds import Account, ApiError, Call, Kind, known,
 from mastodon_infra.rehearsal.wire import is_known
 from mastodon_infra.rehearsal.world import Thing, Values, World
 
+MOST_RULES = 25
 RESERVED_BLOCK = 1 << 16
 """Reserved addresses are numbered from here, apart from those of machines."""
 
@@ -95,6 +96,13 @@ def _rule_labels_have_plain_letters(call: Call) -> None:
             raise ApiError(f"[rules] {said}")
 
 
+def _not_too_many_rules(call: Call) -> None:
+    """Those who work with Linode's firewalls say so; its documentation does not."""
+    rules = [*(call.get("inbounds") or ()), *(call.get("outbounds") or ())]
+    if len(rules) > MOST_RULES:
+        raise ApiError(f"[rules] a firewall has at most {MOST_RULES} of them, not {len(rules)}")
+
+
 def _firewall_rules(inputs: Values) -> str | None:
     for direction in ("inbounds", "outbounds"):
         for rule in inputs.get(direction) or ():
@@ -157,7 +165,7 @@ NETWORKS = (
             one_of("outboundPolicy", "ACCEPT", "DROP"),
             _firewall_rules,
         ),
-        unsure=(_rule_labels_have_plain_letters,),
+        unsure=(_rule_labels_have_plain_letters, _not_too_many_rules),
         unique=(("label",),),
         computed=lambda _: {"status": "enabled"},
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from copy import deepcopy
 from typing import Any
 
 from mastodon_infra.rehearsal.clouds.amazon import AWS
@@ -11,9 +12,10 @@ from mastodon_infra.rehearsal.clouds.certificates import TLS
 from mastodon_infra.rehearsal.clouds.cloudflare import CLOUDFLARE
 from mastodon_infra.rehearsal.clouds.linode import LINODE
 from mastodon_infra.rehearsal.clouds.randomness import RANDOM
-from mastodon_infra.rehearsal.kinds import ApiError
+from mastodon_infra.rehearsal.kinds import ApiError, Kind
 from mastodon_infra.rehearsal.provider import Cloud, StandIn
 from mastodon_infra.rehearsal.world import Thing, World
+from tests.unit.rehearsal.material import CERTIFICATE, KEY, REQUEST
 
 CLOUDS: dict[str, Cloud] = {cloud.package: cloud for cloud in (LINODE, AWS, CLOUDFLARE, RANDOM, TLS)}
 REGION, VLAN_REGION = "au-mel", "ap-southeast"
@@ -31,9 +33,14 @@ WASABI = {"endpoints": '[{"s3": "https://s3.wasabi.example"}]', "region": "ap-so
 KEYS = {"accessKey": "AKIA", "secretKey": "word"}
 
 
+def rows() -> dict[str, Kind]:
+    """Every kind of resource, by the last word of its type."""
+    return {row.name: row for cloud in CLOUDS.values() for row in cloud.kinds}
+
+
 def token_of(kind: str) -> str:
     """The type whose last word that is."""
-    return next(row.token for cloud in CLOUDS.values() for row in cloud.kinds if row.name == kind)
+    return rows()[kind].token
 
 
 def stand_in(kind: str, world: World, settings: dict[str, Any] | None = None) -> StandIn:
@@ -45,6 +52,11 @@ def stand_in(kind: str, world: World, settings: dict[str, Any] | None = None) ->
     )
     provider.configure({"region": "ap-southeast-2", **usual, **(settings or {})}, {})
     return provider
+
+
+def inputs_of(kind: str, changed: dict[str, Any]) -> dict[str, Any]:
+    """Good inputs with something changed; what is None is taken away."""
+    return {name: value for name, value in {**deepcopy(GOOD[kind]), **changed}.items() if value is not None}
 
 
 def refusal(kind: str, world: World, inputs: dict[str, Any], settings: dict[str, Any] | None = None) -> str:
@@ -59,26 +71,33 @@ def refusal(kind: str, world: World, inputs: dict[str, Any], settings: dict[str,
     return ""
 
 
+THERE: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
+    ("Firewall", "1", {"label": "first-firewall"}, {}),
+    ("Vpc", "2", {"label": "first-vpc", "region": REGION}, {}),
+    ("VpcSubnet", "3", {"label": "first", "vpcId": 2, "ipv4": "10.64.0.0/16"}, {}),
+    ("Instance", "4", {"label": "first-machine", "region": REGION}, {"ipv4s": ["198.18.0.1"]}),
+    ("NodeBalancer", "5", {"label": "first-balancer", "region": REGION, "vpcs": [{"subnetId": 3}]}, {}),
+    ("NodeBalancerConfig", "6", {"nodebalancerId": 5, "port": 443}, {}),
+    ("Domain", "7", {"domain": "first.example"}, {}),
+    ("DomainRecord", "8", {"domainId": 7, "name": "www", "recordType": "CNAME", "target": "first.example"}, {}),
+    ("PlacementGroup", "9", {"label": "first-group", "region": VLAN_REGION}, {}),
+    ("PlacementGroup", "12", {"label": "second-group", "region": REGION}, {}),
+    ("Volume", "13", {"label": "first-volume", "region": REGION, "size": 20}, {}),
+    ("NodeBalancerNode", "14", {"nodebalancerId": 5, "configId": 6, "address": "10.64.0.9:443", "subnetId": 3}, {}),
+    ("ObjectStorageBucket", "au-mel:first-bucket", {"label": "first-bucket", "region": REGION}, {}),
+    ("Bucket", "media-bucket", {"bucket": "media-bucket"}, {}),
+    ("User", "first-user", {"name": "first-user"}, {}),
+    ("EmailIdentity", "first.example", {"emailIdentity": "first.example"}, {}),
+    ("DnsRecord", "10", {"zoneId": "z1", "name": "www.first.example", "type": "CNAME", "content": "x.example"}, {}),
+    ("Ruleset", "11", {"zoneId": "z1", "phase": "http_config_settings", "kind": "zone", "name": "config"}, {}),
+    ("AuthenticatedOriginPullsHostnameCertificate", "15", {"zoneId": "z1"}, {}),
+)
+"""Kind, id, inputs and outputs of what other resources name, under ids that are easy to remember."""
+
+
 def furnished(world: World) -> World:
-    """What other resources name, under ids that are easy to remember."""
-    there: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
-        ("Firewall", "1", {"label": "first-firewall"}, {}),
-        ("Vpc", "2", {"label": "first-vpc", "region": REGION}, {}),
-        ("VpcSubnet", "3", {"label": "first", "vpcId": 2, "ipv4": "10.64.0.0/16"}, {}),
-        ("Instance", "4", {"label": "first-machine", "region": REGION}, {"ipv4s": ["198.18.0.1"]}),
-        ("NodeBalancer", "5", {"label": "first-balancer", "region": REGION, "vpcs": [{"subnetId": 3}]}, {}),
-        ("NodeBalancerConfig", "6", {"nodebalancerId": 5, "port": 443}, {}),
-        ("Domain", "7", {"domain": "first.example"}, {}),
-        ("DomainRecord", "8", {"domainId": 7, "name": "www", "recordType": "CNAME", "target": "first.example"}, {}),
-        ("PlacementGroup", "9", {"label": "first-group", "region": VLAN_REGION}, {}),
-        ("ObjectStorageBucket", "au-mel:first-bucket", {"label": "first-bucket", "region": REGION}, {}),
-        ("Bucket", "media-bucket", {"bucket": "media-bucket"}, {}),
-        ("User", "first-user", {"name": "first-user"}, {}),
-        ("EmailIdentity", "first.example", {"emailIdentity": "first.example"}, {}),
-        ("DnsRecord", "10", {"zoneId": "z1", "name": "www.first.example", "type": "CNAME", "content": "x.example"}, {}),
-        ("Ruleset", "11", {"zoneId": "z1", "phase": "http_config_settings", "kind": "zone", "name": "config"}, {}),
-    )
-    for kind, identity, inputs, outputs in there:
+    """A world in which all of that exists."""
+    for kind, identity, inputs, outputs in THERE:
         world.put(Thing(token_of(kind), identity, inputs, outputs))
     world.put(Thing("cloudflare:index/zone:Zone", "z1", {"name": "first.example"}, {}))
     return world
@@ -109,7 +128,12 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "PlacementGroup": {"label": "web", "region": REGION, "placementGroupType": "anti_affinity:local"},
     "ReservedIp": {"region": REGION},
-    "NodeBalancer": {"label": "balancer-1", "region": REGION, "firewallId": 1, "vpcs": [{"subnetId": 3}]},
+    "NodeBalancer": {
+        "label": "balancer-1",
+        "region": REGION,
+        "firewallId": 1,
+        "vpcs": [{"subnetId": 3, "ipv4Range": "10.64.9.0/30"}],
+    },
     "NodeBalancerConfig": {"nodebalancerId": 5, "port": 80, "protocol": "tcp", "proxyProtocol": "v2"},
     "NodeBalancerNode": {
         "nodebalancerId": 5,
@@ -158,8 +182,24 @@ GOOD: dict[str, dict[str, Any]] = {
     "ZoneSetting": {"zoneId": "z1", "settingId": "ssl", "value": "strict"},
     "BotManagement": {"zoneId": "z1", "fightMode": False},
     "TieredCache": {"zoneId": "z1", "value": "on"},
+    "OriginCaCertificate": {"csr": REQUEST, "hostnames": ["first.example"], "requestType": "origin-ecc"},
+    "AuthenticatedOriginPullsCertificate": {"zoneId": "z1", "certificate": CERTIFICATE, "privateKey": KEY},
+    "AuthenticatedOriginPullsHostnameCertificate": {"zoneId": "z1", "certificate": CERTIFICATE, "privateKey": KEY},
+    "AuthenticatedOriginPulls": {
+        "zoneId": "z1",
+        "configs": [{"certId": "15", "hostname": "first.example", "enabled": True}],
+    },
     "AuthenticatedOriginPullsSettings": {"zoneId": "z1", "enabled": True},
     "RandomBytes": {"length": 32},
     "RandomPassword": {"length": 40, "special": False},
     "PrivateKey": {"algorithm": "ECDSA", "ecdsaCurve": "P256"},
+    "CertRequest": {"privateKeyPem": KEY, "dnsNames": ["first.example"]},
+    "SelfSignedCert": {"privateKeyPem": KEY, "allowedUses": ["server_auth"], "validityPeriodHours": 24},
+    "LocallySignedCert": {
+        "caCertPem": CERTIFICATE,
+        "caPrivateKeyPem": KEY,
+        "certRequestPem": REQUEST,
+        "allowedUses": ["server_auth"],
+        "validityPeriodHours": 24,
+    },
 }
