@@ -46,11 +46,17 @@ def title(record: DnsRecord) -> str:
 
 
 def expected(record: DnsRecord, subject: Subject) -> str:
-    """The one address that must come; empty where only the deployment's cloud knows it."""
-    if record.is_proxied or record.target.kind is not TargetKind.IPV4:
+    """The one address that must come; empty where only the edge or an older deployment knows it."""
+    outputs, value = subject.outputs, record.target.value
+    if record.is_proxied:
         return ""
-    outputs = subject.outputs
-    return outputs.node_addresses.get(record.target.value) or outputs.balancer_addresses.get(record.target.value, "")
+    match record.target.kind:
+        case TargetKind.IPV4:
+            return outputs.node_addresses.get(value) or outputs.balancer_addresses.get(value, "")
+        case TargetKind.IPV6:
+            return outputs.node_addresses_v6.get(value) or outputs.balancer_addresses_v6.get(value, "")
+        case _:
+            return ""
 
 
 def contents(records: Sequence[DnsRecord]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import dns.message
 import dns.rcode
@@ -148,3 +149,12 @@ def test_a_name_leads_exactly_where_it_is_planned_to(plan: InstancePlan) -> None
 def test_a_name_without_an_address_of_the_kind_resolves_to_nothing() -> None:
     assert names.resolve("127.0.0.1", socket.AF_INET) == ("127.0.0.1",)
     assert names.resolve("127.0.0.1", socket.AF_INET6) == ()
+
+
+def test_an_ipv6_name_leads_to_the_address_that_the_deployment_told(plan: InstancePlan) -> None:
+    record = next(one for one in plan.dns.records if one.type == "AAAA")
+    subject = subject_of(plan)
+    told = replace(subject.outputs, node_addresses_v6={record.target.value: "2001:db8::5"})
+
+    assert names.expected(record, replace(subject, outputs=told)) == "2001:db8::5"
+    assert names.expected(record, subject) == "", "an older program did not tell"
