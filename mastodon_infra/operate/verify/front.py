@@ -116,21 +116,26 @@ class Upgrade:
 
 
 def upgrade(host: str) -> Upgrade:
+    """Ask for a WebSocket by the public name."""
+    try:
+        with (
+            socket.create_connection((host, 443), timeout=PATIENCE_SECONDS) as plain,
+            ssl.create_default_context().wrap_socket(plain, server_hostname=host) as wrapped,
+        ):
+            return ask_for_upgrade(wrapped, host)
+    except OSError as error:
+        raise UnreachableError(str(error)) from None
+
+
+def ask_for_upgrade(connection: socket.socket, host: str) -> Upgrade:
     """Ask for a WebSocket as a browser would, without a token."""
     key = base64.b64encode(secrets.token_bytes(16)).decode()
     request = (
         f"GET /api/v1/streaming/?stream=public HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n"
         f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nOrigin: https://{host}\r\n\r\n"
     )
-    try:
-        with (
-            socket.create_connection((host, 443), timeout=PATIENCE_SECONDS) as plain,
-            ssl.create_default_context().wrap_socket(plain, server_hostname=host) as wrapped,
-        ):
-            wrapped.sendall(request.encode())
-            head = _head(wrapped)
-    except OSError as error:
-        raise UnreachableError(str(error)) from None
+    connection.sendall(request.encode())
+    head = _head(connection)
     found = re.match(r"HTTP/1\.\d (\d{3})", head)
     proof = base64.b64encode(hashlib.sha1(f"{key}{WEBSOCKET}".encode(), usedforsecurity=False).digest()).decode()
     return Upgrade(int(found[1]) if found else 0, head, proof)

@@ -122,7 +122,8 @@ def test_redis_as_planned_is_right(plan: InstancePlan) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"policy": "allkeys-lru"}, {"aof": 0}, {"most": 0}, {"saved": "err"}, {"written": "err"}, {"used": 469_762_048}]
+    "other",
+    [{"policy": "allkeys-lru"}, {"aof": 0}, {"most": 0}, {"saved": "err"}, {"written": "err"}, {"used": 469_762_048}],
 )
 def test_a_queue_store_that_may_lose_jobs_fails(plan: InstancePlan, other: dict[str, Any]) -> None:
     assert outcomes(judge_redis(plan.redis.queue, queue_info(plan, **other))) == {"queue": "failed"}
