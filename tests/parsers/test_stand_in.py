@@ -140,6 +140,9 @@ def test_streaming_wants_a_token(image):
         upgrade = ["-H", "Upgrade: websocket", "-H", "Connection: Upgrade", "-H", "Sec-WebSocket-Key: a"]
         address = f"http://127.0.0.1:{STREAMING}/api/v1/streaming"
         assert image.machine.must([*words, *upgrade, address]) == "401"
+        marked = [*words[:-1], "%{http_code} %header{x-error-message}"]
+        assert image.machine.must([*marked, *upgrade, address]) == "401 Missing access token"
+        assert image.machine.must([*marked, f"{address}/public"]).strip() == "401"
         assert image.machine.must([*words, f"{address}/health"]) == "200"
 
 

@@ -1,27 +1,27 @@
-"""The data services: PostgreSQL's settings and connections, both Redis, and who works Sidekiq's queues."""
+"""The data services: PostgreSQL's settings and connections, and both Redis."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from mastodon_infra.model.role import Role
 from mastodon_infra.operate.checks import Check, Group
+from mastodon_infra.operate.verify.machines import differences
 from mastodon_infra.operate.verify.questions import OnNode, Question, Said, Subject
+from mastodon_infra.operate.verify.sidekiq import judge_sidekiq, sidekiq_words
 from mastodon_infra.plan.tuning.redis import RedisInstance
-from mastodon_infra.plan.tuning.sidekiq import SidekiqUnit
 from mastodon_infra.render.bundle_types import NodeBundle
 from mastodon_infra.render.env_values import DATABASE, REDIS_USER
+from mastodon_infra.render.fingerprints import mastodon_keys
 
-POSTGRES, REDIS, SIDEKIQ, KEYS = Group("postgres"), Group("redis"), Group("sidekiq"), Group("keys")
+POSTGRES, REDIS, KEYS = Group("postgres"), Group("redis"), Group("keys")
 SETTINGS_FOLDER = "/etc/postgresql/17/main/conf.d/"
 MIB = 1024 * 1024
 NEAR_FULL_PERCENT = 90
-LONGEST_SILENCE_SECONDS = 90
 
 POSTGRES_SQL = f"""
 select json_build_object(
@@ -33,15 +33,6 @@ select json_build_object(
               where backend_type = 'client backend' and pid <> pg_backend_pid()),
   'keys', (select shobj_description(oid, 'pg_database') from pg_database where datname = '{DATABASE}'))
 """  # noqa: S608  # a name of our own
-SIDEKIQ_SCRIPT = """
-local found = {}
-for _, one in ipairs(redis.call('SMEMBERS', 'processes')) do
-  local info = redis.call('HMGET', one, 'info', 'beat')
-  if info[1] then found[#found + 1] = {info[1], info[2]} end
-end
-return cjson.encode({redis.call('TIME')[1], found})
-"""
-"""Every process that has said so within a minute, as it describes itself, and Redis' own time."""
 
 BASES: Mapping[str, tuple[str, float]] = {
     "B": ("B", 1),
@@ -67,12 +58,12 @@ def data_questions(subject: Subject) -> Iterator[Question]:
         budget = subject.plan.connections.server_connections.value
         yield Question("postgres", "settings", OnNode(node.name, words), partial(judge_settings, settings))
         yield Question("postgres", "connections", OnNode(node.name, words), partial(judge_connections, budget))
-        judge = partial(judge_database_keys, subject.outputs.key_fingerprints)
+        judge = partial(judge_database_keys, mastodon_keys(subject.wiring))
         yield Question("keys", "database", OnNode(node.name, words), judge)
     for node in subject.plan.holders(Role.REDIS):
         for store in (subject.plan.redis.queue, subject.plan.redis.cache):
             yield Question("redis", store.name, _redis(subject, node.name, store, "INFO"), partial(judge_redis, store))
-        asked = _redis(subject, node.name, subject.plan.redis.queue, "EVAL", SIDEKIQ_SCRIPT, "0")
+        asked = _redis(subject, node.name, subject.plan.redis.queue, *sidekiq_words(subject.plan.sidekiq))
         yield Question("sidekiq", "processes", asked, partial(judge_sidekiq, subject.plan.sidekiq))
 
 
@@ -154,10 +145,9 @@ def judge_connections(budget: int, said: Said) -> Iterator[Check]:
 
 
 def judge_database_keys(wanted: Mapping[str, str], said: Said) -> Iterator[Check]:
-    """The database was written with the keys of the state."""
+    """The database was written with the keys of the state, each of them and no other."""
     found = dict(line.split() for line in str(_told(said)["keys"] or "").splitlines())
-    others = [key for key, shown in found.items() if wanted.get(key) != shown]
-    if others or not found:
+    if others := differences(wanted, found):
         told = (
             f"written with other keys: {', '.join(others)}"
             if found
@@ -194,52 +184,18 @@ def judge_redis(store: RedisInstance, said: Said) -> Iterator[Check]:
         for name, value in wanted.items()
         if info.get(name) != value
     ]
-    broken = [name for name in ("rdb_last_bgsave_status", "aof_last_write_status") if info.get(name, "ok") != "ok"]
+    saving = {
+        "rdb_last_bgsave_status": store.keeps_snapshots.value,
+        "aof_last_write_status": store.appendonly.value == "yes",
+    }
+    broken = [name for name, is_wanted in saving.items() if is_wanted and info.get(name) != "ok"]
     percent = int(info["used_memory"]) * 100 // (store.maxmemory.value * MIB)
     if others:
         yield REDIS.failed(store.name, "; ".join(others), "mastodon-infra converge STACK")
-    elif broken and store.keeps_snapshots.value:
+    elif broken:
         yield REDIS.failed(store.name, f"it cannot save: {', '.join(broken)}", "docs/runbooks/redis-saving.md")
     elif percent >= NEAR_FULL_PERCENT and store.maxmemory_policy.value == "noeviction":
         yield REDIS.failed(store.name, f"{percent} % of its memory is used", "docs/runbooks/redis-memory.md")
     else:
         saves = "saves everything" if store.keeps_snapshots.value else "may forget"
         yield REDIS.ok(store.name, f"{percent} % of {store.maxmemory.value} MiB used, {saves}")
-
-
-# --- Sidekiq ----------------------------------------------------------------------------------------------------------
-
-
-def judge_sidekiq(units: Sequence[SidekiqUnit], said: Said) -> Iterator[Check]:
-    """Every planned process is there, every queue has somebody, and the scheduler exactly one."""
-    if not said:
-        yield SIDEKIQ.failed("processes", f"Redis does not say: {said.trouble}", "docs/runbooks/redis-down.md")
-        return
-    now, described = json.loads(said.stdout)
-    alive = [json.loads(info) for info, beat in described or () if int(now) - float(beat) < LONGEST_SILENCE_SECONDS]
-    found = Counter(frozenset(one["queues"]) for one in alive)
-    wanted = Counter({_queues(unit): 0 for unit in units})
-    for unit in units:
-        wanted[_queues(unit)] += unit.processes.value
-    remedy = "docs/runbooks/sidekiq-down.md"
-    missing = [unit.name for unit in units if found[_queues(unit)] < wanted[_queues(unit)]]
-    if missing:
-        yield SIDEKIQ.failed("processes", f"too few of {', '.join(missing)}: {len(alive)} are alive", remedy)
-    else:
-        yield SIDEKIQ.ok("processes", f"{len(alive)} are alive, {wanted.total()} are planned")
-    idle = sorted(
-        {queue for unit in units for queue in _queues(unit)} - {name for one in alive for name in one["queues"]}
-    )
-    if idle:
-        yield SIDEKIQ.failed("queues", f"nobody works {', '.join(idle)}", remedy)
-    else:
-        yield SIDEKIQ.ok("queues", "each has somebody who works it")
-    schedulers = sum("scheduler" in one["queues"] for one in alive)
-    if schedulers == 1:
-        yield SIDEKIQ.ok("scheduler", "exactly one")
-    else:
-        yield SIDEKIQ.failed("scheduler", f"{schedulers} processes have it", "docs/runbooks/scheduler-silent.md")
-
-
-def _queues(unit: SidekiqUnit) -> frozenset[str]:
-    return frozenset(queue.value for queue, _ in unit.queues)

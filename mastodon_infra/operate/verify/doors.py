@@ -138,7 +138,17 @@ def judge_doors(
     if shut:
         yield DOORS.failed(name, f"closed, and should not be: {_told(shut)}", REMEDY)
     if not wrong and not shut:
-        yield DOORS.ok(name, f"{len(doors)} tried, {len(found)} open as planned")
+        yield DOORS.ok(name, f"{_extent(doors)}, {len(found)} open as planned")
+    if source is None:
+        yield DOORS.unproven(
+            "from outside: IPv6", "IPv6 is not tried: only the machines' IPv4 addresses are known here"
+        )
+
+
+def _extent(doors: Sequence[Door]) -> str:
+    """How much of all that could be tried was."""
+    ports, addresses = {door.port for door in doors}, {door.address for door in doors}
+    return f"{len(ports):,} of {HIGHEST_PORT:,} ports tried at each of {len(addresses)} addresses"
 
 
 def may_pass(plan: InstancePlan, source: NodePlan | None, door: Door, *, is_sure: bool) -> bool:

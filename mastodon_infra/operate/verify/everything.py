@@ -10,6 +10,7 @@ from mastodon_infra.operate.verify.data import data_questions
 from mastodon_infra.operate.verify.doors import door_questions
 from mastodon_infra.operate.verify.firewall import firewall_questions
 from mastodon_infra.operate.verify.front import front_questions, web_questions
+from mastodon_infra.operate.verify.kernel import kernel_questions
 from mastodon_infra.operate.verify.machines import digest_question, machine_questions, unit_questions
 from mastodon_infra.operate.verify.mail import mail_questions
 from mastodon_infra.operate.verify.media import media_questions
@@ -29,6 +30,7 @@ GROUPS = (
     "web",
     "access",
     "units",
+    "kernel",
     "firewall",
     "sidekiq",
     "postgres",
@@ -66,6 +68,7 @@ def all_questions(
         *media_questions(subject),
         *web_questions(subject.plan),
         *machine_questions(subject),
+        *kernel_questions(subject),
         *firewall_questions(subject),
         *data_questions(subject),
         *backup_questions(subject),

@@ -26,8 +26,14 @@ PATIENCE_SECONDS = 15.0
 LEAST_DAYS_LEFT = 7
 LEAST_KEPT_SECONDS = 86_400
 SECONDS_A_DAY = 86_400
+MOST_HEAD_BYTES = 65_536
 WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """What both sides add to the key (RFC 6455, section 1.3)."""
+REFUSAL_MARK = "x-error-message"
+"""What Mastodon's streaming server writes by hand when it refuses an upgrade (streaming/index.js, ``handleUpgrade``).
+
+To a request that reached it as plain HTTP it says no in JSON, and without this header.
+"""
 LOOK_AT_WEB = "docs/runbooks/web-slow.md; read what mastodon-web says on the web nodes: mastodon-infra logs"
 
 
@@ -110,24 +116,37 @@ class Upgrade:
 
 
 def upgrade(host: str) -> Upgrade:
+    """Ask for a WebSocket by the public name."""
+    try:
+        with (
+            socket.create_connection((host, 443), timeout=PATIENCE_SECONDS) as plain,
+            ssl.create_default_context().wrap_socket(plain, server_hostname=host) as wrapped,
+        ):
+            return ask_for_upgrade(wrapped, host)
+    except OSError as error:
+        raise UnreachableError(str(error)) from None
+
+
+def ask_for_upgrade(connection: socket.socket, host: str) -> Upgrade:
     """Ask for a WebSocket as a browser would, without a token."""
     key = base64.b64encode(secrets.token_bytes(16)).decode()
     request = (
         f"GET /api/v1/streaming/?stream=public HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n"
         f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nOrigin: https://{host}\r\n\r\n"
     )
-    try:
-        with (
-            socket.create_connection((host, 443), timeout=PATIENCE_SECONDS) as plain,
-            ssl.create_default_context().wrap_socket(plain, server_hostname=host) as wrapped,
-        ):
-            wrapped.sendall(request.encode())
-            head = wrapped.recv(4096).decode(errors="replace")
-    except OSError as error:
-        raise UnreachableError(str(error)) from None
+    connection.sendall(request.encode())
+    head = _head(connection)
     found = re.match(r"HTTP/1\.\d (\d{3})", head)
     proof = base64.b64encode(hashlib.sha1(f"{key}{WEBSOCKET}".encode(), usedforsecurity=False).digest()).decode()
     return Upgrade(int(found[1]) if found else 0, head, proof)
+
+
+def _head(connection: socket.socket) -> str:
+    """What an answer has before its empty line; all of it where none comes."""
+    said = b""
+    while b"\r\n\r\n" not in said and len(said) < MOST_HEAD_BYTES and (more := connection.recv(4096)):
+        said += more
+    return said.partition(b"\r\n\r\n")[0].decode(errors="replace")
 
 
 # --- What it means ----------------------------------------------------------------------------------------------------
@@ -228,15 +247,18 @@ def judge_page(answer: Answer) -> Iterator[Check]:
 
 
 def judge_upgrade(seen: Upgrade) -> Iterator[Check]:
-    """The streaming server itself has answered: it opens the stream, or asks for a token."""
+    """The streaming server itself was asked for a WebSocket: it opens one, or refuses as it refuses upgrades only."""
     remedy = "docs/runbooks/streaming-down.md"
     headers = {name.strip().lower(): value.strip() for name, _, value in _lines(seen.head)}
     if seen.status == HTTPStatus.SWITCHING_PROTOCOLS and headers.get("sec-websocket-accept") == seen.proof:
         yield STREAMING.ok("WebSocket", "it opens through the front")
-    elif seen.status == HTTPStatus.UNAUTHORIZED and "www-authenticate" not in headers:
-        yield STREAMING.ok("WebSocket", "the streaming server answers through the front, and asks for a token")
-    elif seen.status == HTTPStatus.UNAUTHORIZED:
+    elif seen.status == HTTPStatus.UNAUTHORIZED and "www-authenticate" in headers:
         yield STREAMING.failed("WebSocket", "something before the streaming server asks for a password", remedy)
+    elif seen.status == HTTPStatus.UNAUTHORIZED and REFUSAL_MARK in headers:
+        yield STREAMING.ok("WebSocket", "the upgrade reaches the streaming server, which asks for a token")
+    elif seen.status == HTTPStatus.UNAUTHORIZED:
+        told = "the streaming server was not asked for an upgrade: the front drops Upgrade or Connection"
+        yield STREAMING.failed("WebSocket", told, f"look at nginx's locations.conf; {remedy}")
     else:
         first = seen.head.splitlines()[0] if seen.head else "nothing"
         yield STREAMING.failed("WebSocket", f"no upgrade: {first}", remedy)

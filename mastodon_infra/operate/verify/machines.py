@@ -9,6 +9,7 @@ from mastodon_infra.operate.checks import Check, Group
 from mastodon_infra.operate.verify.questions import OnNode, Question, Said, Subject, shell
 from mastodon_infra.plan.types import NodePlan
 from mastodon_infra.render.bundle_types import NodeBundle, UnitState
+from mastodon_infra.render.fingerprints import mastodon_keys
 from mastodon_infra.render.installer import INSTALLED_PATH
 from mastodon_infra.render.scene import ETC
 
@@ -63,7 +64,7 @@ def _state_questions(node: NodePlan, subject: Subject) -> Iterator[Question]:
     yield Question("reboots", name, shell(name, REBOOT_SCRIPT), partial(judge_reboot, name))
     yield digest_question(name, outputs.bundle_digests.get(name, ""))
     if any(file.path == FINGERPRINTS for file in subject.bundles[name].files):
-        judge = partial(judge_keys, name, outputs.key_fingerprints)
+        judge = partial(judge_keys, name, mastodon_keys(subject.wiring))
         yield Question("keys", name, OnNode(name, ("cat", FINGERPRINTS)), judge)
 
 
@@ -174,11 +175,15 @@ def judge_digest(node: str, wanted: str, said: Said) -> Iterator[Check]:
 
 
 def judge_keys(node: str, wanted: Mapping[str, str], said: Said) -> Iterator[Check]:
-    """The life-long keys there are those of the state."""
+    """The life-long keys there are those of the state, each of them and no other."""
     found = dict(line.split() for line in said.stdout.splitlines())
-    others = [key for key, shown in found.items() if wanted.get(key) != shown]
-    if others or not found:
+    if others := differences(wanted, found):
         told = f"other keys than the state's: {', '.join(others)}" if found else "no fingerprints there"
         yield KEYS.failed(node, told, "docs/how-to/keep-the-keys.md, and do not deploy before")
     else:
         yield KEYS.ok(node, f"{len(found)} life-long keys are those of the state")
+
+
+def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Names that only one side has, or that mean another value on each."""
+    return sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))

@@ -32,6 +32,8 @@ WANTED_HEADERS = {
 }
 """On what people upload: a header, and what stands in it."""
 
+REFUSALS = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -97,7 +99,7 @@ def judge_round(media: MediaPlan, seen: Round) -> Iterator[Check]:
     assert seen.after is not None
     yield from _shown(media, seen.got)
     yield from _unlisted(seen.listed, seen.listed_by_bucket)
-    if seen.deleted.is_fine and seen.after.status in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
+    if seen.deleted.is_fine and seen.after.status in REFUSALS:
         yield MEDIA.ok("deletion", "it is gone again")
     else:
         told = f"the picture is still there: {_said(seen.deleted)}, then {seen.after.status}"
@@ -122,11 +124,16 @@ def _shown(media: MediaPlan, got: Answer) -> Iterator[Check]:
 
 
 def _unlisted(listed: Answer, by_bucket: Answer) -> Iterator[Check]:
-    open_doors = [where for where, answer in (("media host", listed), ("bucket", by_bucket)) if _is_listing(answer)]
+    """Both refuse. An answer of another kind shows no list, and does not show either that there is none."""
+    asked = (("media host", listed), ("bucket", by_bucket))
+    open_doors = [where for where, answer in asked if _is_listing(answer)]
+    unclear = [f"the {where} answers {_said(answer)}" for where, answer in asked if answer.status not in REFUSALS]
     if open_doors:
         yield MEDIA.failed(
             "listing", f"everybody may list the {' and the '.join(open_doors)}", "look at the bucket's access"
         )
+    elif unclear:
+        yield MEDIA.unproven("listing", f"no refusal was seen: {', '.join(unclear)}")
     else:
         yield MEDIA.ok("listing", "nobody may list what there is")
 

@@ -1,8 +1,9 @@
-"""What PostgreSQL, Redis and Sidekiq say, held against the plan."""
+"""What PostgreSQL and Redis say, held against the plan."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,6 @@ from mastodon_infra.operate.verify.data import (
     judge_database_keys,
     judge_redis,
     judge_settings,
-    judge_sidekiq,
     planned_settings,
 )
 from mastodon_infra.operate.verify.questions import Said
@@ -30,7 +30,7 @@ maxmemory_policy:{policy}\r
 # Persistence\r
 rdb_last_bgsave_status:{saved}\r
 aof_enabled:{aof}\r
-aof_last_write_status:ok\r
+aof_last_write_status:{written}\r
 """
 
 
@@ -105,9 +105,15 @@ def test_a_database_of_other_keys_fails_and_one_that_says_none_too() -> None:
     assert outcomes(judge_database_keys(wanted, postgres(keys=None))) == {"database": "failed"}
 
 
+def test_a_database_that_says_one_key_of_two_is_not_the_states() -> None:
+    wanted = {"secret_key_base": "dfad", "vapid_private_key": "240e"}
+    (check,) = judge_database_keys(wanted, postgres(keys="secret_key_base dfad"))
+    assert (check.outcome.value, check.seen) == ("failed", "written with other keys: vapid_private_key")
+
+
 def queue_info(plan: InstancePlan, **more: Any) -> Said:
     most = plan.redis.queue.maxmemory.value * 1024 * 1024
-    given = {"used": most // 100, "most": most, "policy": "noeviction", "aof": 1, "saved": "ok"}
+    given = {"used": most // 100, "most": most, "policy": "noeviction", "aof": 1, "saved": "ok", "written": "ok"}
     return Said(0, INFO.format(**(given | more)), "")
 
 
@@ -116,48 +122,21 @@ def test_redis_as_planned_is_right(plan: InstancePlan) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"policy": "allkeys-lru"}, {"aof": 0}, {"most": 0}, {"saved": "err"}, {"used": 469_762_048}]
+    "other",
+    [{"policy": "allkeys-lru"}, {"aof": 0}, {"most": 0}, {"saved": "err"}, {"written": "err"}, {"used": 469_762_048}],
 )
 def test_a_queue_store_that_may_lose_jobs_fails(plan: InstancePlan, other: dict[str, Any]) -> None:
     assert outcomes(judge_redis(plan.redis.queue, queue_info(plan, **other))) == {"queue": "failed"}
 
 
+def test_a_store_that_only_appends_fails_when_it_cannot_write(plan: InstancePlan) -> None:
+    store = plan.redis.queue
+    appends = replace(store, keeps_snapshots=replace(store.keeps_snapshots, value=False))
+    assert outcomes(judge_redis(appends, queue_info(plan, saved="err"))) == {"queue": "ok"}
+    (check,) = judge_redis(appends, queue_info(plan, written="err"))
+    assert (check.outcome.value, check.seen) == ("failed", "it cannot save: aof_last_write_status")
+
+
 def test_redis_that_refuses_the_password_fails(plan: InstancePlan) -> None:
     (check,) = judge_redis(plan.redis.queue, Said(0, "NOAUTH Authentication required.\n", ""))
     assert (check.outcome.value, check.seen) == ("failed", "it does not answer: NOAUTH Authentication required.")
-
-
-NOW = 1_795_404_000
-
-
-def processes(plan: InstancePlan, *, without: str = "", silent: str = "", extra: str = "") -> Said:
-    found = []
-    for unit in plan.sidekiq:
-        queues = [queue.value for queue, _ in unit.queues]
-        times = unit.processes.value - (unit.name == without) + (unit.name == extra)
-        beat = NOW - (600 if unit.name == silent else 5)
-        found += [[json.dumps({"queues": queues, "hostname": "web-1"}), str(beat + 0.25)] for _ in range(times)]
-    return Said(0, json.dumps([str(NOW), found]), "")
-
-
-def test_all_processes_of_sidekiq_alive_are_right(plan: InstancePlan) -> None:
-    assert outcomes(judge_sidekiq(plan.sidekiq, processes(plan))) == dict.fromkeys(
-        ("processes", "queues", "scheduler"), "ok"
-    )
-
-
-@pytest.mark.parametrize("how", [{"without": "scheduler"}, {"silent": "scheduler"}])
-def test_without_the_scheduler_three_things_are_wrong(plan: InstancePlan, how: dict[str, str]) -> None:
-    found = outcomes(judge_sidekiq(plan.sidekiq, processes(plan, **how)))
-    assert found == dict.fromkeys(("processes", "queues", "scheduler"), "failed")
-
-
-def test_two_schedulers_are_one_too_many(plan: InstancePlan) -> None:
-    found = outcomes(judge_sidekiq(plan.sidekiq, processes(plan, extra="scheduler")))
-    assert found == {"processes": "ok", "queues": "ok", "scheduler": "failed"}
-
-
-def test_no_process_at_all_is_told_by_an_empty_table(plan: InstancePlan) -> None:
-    # Lua's cjson writes an empty table as an object.
-    found = outcomes(judge_sidekiq(plan.sidekiq, Said(0, json.dumps([str(NOW), {}]), "")))
-    assert set(found.values()) == {"failed"}

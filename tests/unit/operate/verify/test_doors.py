@@ -72,8 +72,19 @@ def test_a_world_as_the_matrix_has_it_is_right_from_everywhere(subject: Subject)
     plan, ports = subject.plan, tried_ports(subject.plan, all_ports=False)
     for source in (*plan.nodes, None):
         doors = list(doors_from(subject, source, ports))
-        (check,) = judge_doors(plan, source, doors, open_as_planned(plan, source, doors))
+        check, *more = judge_doors(plan, source, doors, open_as_planned(plan, source, doors))
         assert check.outcome.value == "ok", check.seen
+        assert [(one.name, one.outcome.value) for one in more] == (
+            [] if source else [("from outside: IPv6", "unproven")]
+        )
+
+
+def test_it_is_told_how_many_of_all_ports_were_tried(subject: Subject) -> None:
+    doors = list(doors_from(subject, subject.plan.nodes[0], (22, 443, 5432)))
+    addresses = 2 * (len(subject.plan.nodes) - 1)
+    opened = open_as_planned(subject.plan, subject.plan.nodes[0], doors)
+    (check,) = judge_doors(subject.plan, subject.plan.nodes[0], doors, opened)
+    assert check.seen.startswith(f"3 of 65,535 ports tried at each of {addresses} addresses, ")
 
 
 def test_a_database_that_answers_the_world_is_found(subject: Subject) -> None:
@@ -81,7 +92,7 @@ def test_a_database_that_answers_the_world_is_found(subject: Subject) -> None:
     doors = list(doors_from(subject, None, ports))
     database = by_role(plan, "postgres")
     opened = open_as_planned(plan, None, doors) | {(subject.outputs.node_addresses[database.name], 5432)}
-    (check,) = judge_doors(plan, None, doors, opened)
+    check, _ = judge_doors(plan, None, doors, opened)
     assert check.seen == f"open, and should not be: {database.name} public 5432"
 
 

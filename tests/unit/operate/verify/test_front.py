@@ -112,8 +112,10 @@ def test_a_signature_may_be_asked_for_where_that_is_planned(plan: InstancePlan) 
         (101, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "ok"),
         (101, "Sec-WebSocket-Accept: of another key", "failed"),
         (101, "Connection: Upgrade", "failed"),
-        (401, "Content-Type: application/json", "ok"),
-        (401, 'WWW-Authenticate: Basic realm="staging"', "failed"),
+        (401, "Content-Type: text/plain\r\nX-Error-Message: Missing access token", "ok"),
+        (401, "Content-Type: application/json", "failed"),
+        (401, 'WWW-Authenticate: Basic realm="staging"\r\nX-Error-Message: password', "failed"),
+        (400, "Content-Type: application/json", "failed"),
         (404, "", "failed"),
         (426, "", "failed"),
         (502, "", "failed"),
@@ -154,6 +156,13 @@ def test_each_step_that_goes_wrong_is_named(plan: InstancePlan, other: dict[str,
     right = media.Round(DONE, Answer(200, SAFE, media.PICTURE), GONE, DENIED, DONE, GONE)
     found = outcomes(media.judge_round(plan.media, replace(right, **other)))
     assert [name for name, how in found.items() if how == "failed"] == [failed]
+
+
+@pytest.mark.parametrize("other", ["listed", "listed_by_bucket"])
+@pytest.mark.parametrize("answer", [Answer(503, {}, b""), Answer(301, {}, b""), Answer(200, HTML, b"<html>")])
+def test_a_listing_that_is_not_refused_is_not_proven(plan: InstancePlan, other: str, answer: Answer) -> None:
+    right = media.Round(DONE, Answer(200, SAFE, media.PICTURE), GONE, DENIED, DONE, GONE)
+    assert outcomes(media.judge_round(plan.media, replace(right, **{other: answer})))["listing"] == "unproven"
 
 
 def test_mail_stops_at_the_first_step_that_was_not_passed() -> None:

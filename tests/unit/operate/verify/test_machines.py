@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
+
+from mastodon_infra.cli.stacks import load
+from mastodon_infra.operate.verify.everything import subject_of
 from mastodon_infra.operate.verify.machines import (
+    FINGERPRINTS,
     judge_clock,
     judge_digest,
     judge_failed_units,
     judge_keys,
     judge_reboot,
     judge_units,
+    machine_questions,
 )
 from mastodon_infra.operate.verify.questions import Said
+from tests.unit.operate.verify.made import outputs_for
 
 ACTIVE = """\
 Id={name}
@@ -134,9 +141,31 @@ def test_a_machine_with_another_bundle_awaits_convergence() -> None:
 
 
 def test_other_life_long_keys_than_the_states_are_named() -> None:
-    wanted = {"secret_key_base": "dfad", "vapid_private_key": "240e", "backup_cipher_passphrase": "77aa"}
+    wanted = {"secret_key_base": "dfad", "vapid_private_key": "240e"}
     mine = "secret_key_base dfad\nvapid_private_key 240e\n"
     assert told(judge_keys("web-1", wanted, said(mine))) == [("ok", "2 life-long keys are those of the state")]
     ((outcome, seen),) = told(judge_keys("web-1", wanted, said(mine.replace("240e", "ffff"))))
     assert (outcome, seen) == ("failed", "other keys than the state's: vapid_private_key")
     assert told(judge_keys("web-1", wanted, said(""))) == [("failed", "no fingerprints there")]
+
+
+def test_a_key_that_only_one_side_has_is_named_whichever_side_it_is() -> None:
+    wanted = {"secret_key_base": "dfad", "vapid_private_key": "240e"}
+    ((outcome, seen),) = told(judge_keys("web-1", wanted, said("secret_key_base dfad\n")))
+    assert (outcome, seen) == ("failed", "other keys than the state's: vapid_private_key")
+    more = "secret_key_base dfad\nvapid_private_key 240e\notp_secret 1234\n"
+    ((outcome, seen),) = told(judge_keys("web-1", wanted, said(more)))
+    assert (outcome, seen) == ("failed", "other keys than the state's: otp_secret")
+
+
+@pytest.mark.parametrize("size", ["solo", "medium"])
+def test_what_a_deployment_writes_on_nodes_is_what_is_asked_for(size: str) -> None:
+    plan = load("demo", None, changes={"size": size}).plan
+    subject = subject_of("demo", plan, outputs_for(plan))
+    asked = [one for one in machine_questions(subject) if one.group == "keys"]
+    for question in asked:
+        files = {file.path: file.content for file in subject.bundles[question.name].files}
+        assert [outcome for outcome, _ in told(question.judge(said(files[FINGERPRINTS])))] == ["ok"]
+    with_keys = {name for name, one in subject.bundles.items() if any(f.path == FINGERPRINTS for f in one.files)}
+    assert {question.name for question in asked} == with_keys
+    assert with_keys

@@ -8,8 +8,10 @@ import struct
 import sys
 import threading
 import time
+import uuid
 from base64 import b64encode
 from hashlib import sha1
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -23,6 +25,20 @@ PREFIX = "/api/v1/streaming"
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 PING_SECONDS, THUMP_SECONDS = 30, 15
+CHANNELS = {
+    *(
+        "user",
+        "user:notification",
+        "public",
+        "public:local",
+        "public:remote",
+        "hashtag",
+        "hashtag:local",
+        "direct",
+        "list",
+    )
+}
+"""What can be asked for without a WebSocket, by its path."""
 PUBLIC_CHANNELS = {"public": "timeline:public", "public:local": "timeline:public:local"}
 
 
@@ -198,19 +214,39 @@ class Stream(BaseHTTPRequestHandler):
             self._page(404, "Not found")
 
     def _stream(self, parts):
-        query = dict(parse_qsl(parts.query))
+        query, stream = dict(parse_qsl(parts.query)), parts.path.removeprefix(f"{PREFIX}/").replace("/", ":")
+        if not self._is_upgrade() and stream not in CHANNELS:
+            self._refuse(400, "Unknown channel requested")
+            return
         try:
             account = self._account(query)
         except (*LOST, PoolExhaustedError) as error:
             print(f"postgres: {error}".strip(), file=sys.stderr, flush=True)
-            self._page(500, '{"error":"An unexpected error occurred"}', "application/json")
+            self._refuse(500, "An unexpected error occurred")
             return
         if account is None:
-            self._page(401, '{"error":"Missing access token"}', "application/json")
-        elif self.headers.get("Upgrade", "").lower() == "websocket":
+            self._refuse(401, "Missing access token")
+        elif self._is_upgrade():
             self._websocket(account, query.get("stream"))
         else:
-            self._events(account, parts.path.removeprefix(f"{PREFIX}/").replace("/", ":"))
+            self._events(account, stream)
+
+    def _is_upgrade(self):
+        """As Node sees it: both headers, or it is a plain request."""
+        words = [word.strip().lower() for word in self.headers.get("Connection", "").split(",")]
+        return "upgrade" in words and "Upgrade" in self.headers
+
+    def _refuse(self, status, why):
+        """In JSON; an upgrade by hand, with the reason in a header of its own and nothing after it."""
+        if not self._is_upgrade():
+            self._page(status, json.dumps({"error": why}), "application/json")
+            return
+        lines = (
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", "Connection: close", "Content-Type: text/plain",
+            "Content-Length: 0", f"X-Request-Id: {uuid.uuid4()}", f"X-Error-Message: {why}", "", "",
+        )  # fmt: skip
+        self.wfile.write("\r\n".join(lines).encode())
+        self.close_connection = True
 
     def _account(self, query):
         scheme, _, bearer = self.headers.get("Authorization", "").partition(" ")
