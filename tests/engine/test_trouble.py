@@ -151,13 +151,13 @@ def test_whatever_creation_fails_the_state_knows_all_that_exists(tmp_path):
     """One failure after the other, and every run goes on from where the last one ended."""
     stack = Rehearsed.new(tmp_path / "rehearsal", {"size": "medium"})
     failed = 0
-    for nth in (3, 2, 2, 1, 1):
+    for nth in (3, 2, 1):
         stack.world.plan_faults(*(Fault(kind, nth=nth) for kind in (FIREWALL, BUCKET, MACHINE, VOLUME, RECORD)))
         failed += stack.run(*DEPLOY).status != 0
         assert stack.known() == stack.existing() != set(), f"after failure {failed}"
 
     stack.world.plan_faults()
     stack.up()
-    assert failed >= 3
+    assert failed >= 2
     assert stack.known() == stack.existing()
     assert stack.preview() == {}

@@ -140,9 +140,7 @@ def judge_doors(
     if not wrong and not shut:
         yield DOORS.ok(name, f"{_extent(doors)}, {len(found)} open as planned")
     if source is None:
-        yield DOORS.unproven(
-            "from outside: IPv6", "IPv6 is not tried: only the machines' IPv4 addresses are known here"
-        )
+        yield DOORS.unproven("from outside: IPv6", "IPv6 is not tried: not every computer that asks has a way there")
 
 
 def _extent(doors: Sequence[Door]) -> str:
