@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event, Thread
 from time import monotonic
 from typing import Self
@@ -51,9 +52,12 @@ def asking(rehearsal: Rehearsal, website: str) -> Callable[[], int]:
     words += ["--max-time", str(ANSWER_SECONDS), "--cacert", str(rehearsal.folder / TRUST), f"https://{website}/health"]
 
     def ask() -> int:
-        said = subprocess.run(  # noqa: S603  # words of ours
-            rehearsal.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        ).stdout
+        said = ""
+        # A keeper that has ended leaves nobody to ask; whoever waits for its machines hears of that.
+        with suppress(OSError):
+            said = subprocess.run(  # noqa: S603  # words of ours
+                rehearsal.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            ).stdout
         return int(said) if said.isdecimal() else 0
 
     return ask
