@@ -16,9 +16,10 @@ GUIDE = Path(__file__).parents[3] / "docs/how-to/rehearse.md"
 
 @pytest.fixture
 def able(monkeypatch):
-    """Root, on a computer that has every program."""
+    """Root, on a computer that has every program. Nothing is made there."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(rehearse, "_parts", lambda: pytest.fail("something is made"))
 
 
 def test_without_root_it_says_so(cli, stack, monkeypatch):
@@ -62,7 +63,6 @@ def test_a_missing_engine_is_said_before_anything_is_made(cli, stack, able, monk
     stack("social")
     monkeypatch.setattr(rehearse, "_needs_watches", lambda _: None)
     monkeypatch.setattr(Rehearsal.__init__, "__kwdefaults__", {"engine": tmp_path / "none"})
-    monkeypatch.setattr(rehearse, "_parts", lambda: pytest.fail("parts are made"))
     outcome = cli("rehearse", "social")
     assert outcome.code == 3
     assert "make engine" in outcome.err
