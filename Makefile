@@ -44,9 +44,9 @@ test: ## Runs all checks and all tests. ARGS='-k postgres' chooses tests.
 test-machines: ## Boots real machines from our bundles on this computer, and looks at them. Needs root and systemd-nspawn.
 	@scripts/bootstrap dev
 	@scripts/engine >/dev/null
-	@MASTODON_INFRA_MACHINES=1 $(BIN)/pytest tests/machines $(ARGS)
+	@MASTODON_INFRA_MACHINES=1 $(BIN)/pytest --durations=15 --durations-min=30 tests/machines $(ARGS)
 
-bad-days: ## Lives through twelve bad days on real machines, and writes build/bad-days.md. Root; ARGS='-k day-6' one of them.
+bad-days: ## Lives through thirteen bad days on real machines, and writes build/bad-days.md. Root; ARGS='-k day-6' one of them.
 	@scripts/bootstrap dev
 	@scripts/engine >/dev/null
 	@MASTODON_INFRA_MACHINES=1 MASTODON_INFRA_BAD_DAYS=all $(BIN)/pytest tests/machines/bad_days $(ARGS) && cat build/bad-days.md

@@ -39,12 +39,16 @@ PROGRAMS = {
     "curl": "curl",
 }
 """What a rehearsal needs of this computer, and the Debian packages that have it."""
+MAKING = {"go": "golang-go"}
+"""What is needed beside, where what machines boot from has yet to be made."""
 
 WATCHES_PER_MACHINE = 8
 WATCHES = Path("/proc/sys/fs/inotify/max_user_instances")
 """For how many programs the kernel watches files; systemd and dbus of each machine are six of them."""
 
 INSTALL_SECONDS, LOOK_SECONDS, PATIENCE_SECONDS = 900, 2, 240
+VERIFY = ["verify", "--patience", str(PATIENCE_SECONDS), "--send-mail"]
+"""All of it. A mail that is sent here goes to no stranger: the relay keeps it."""
 
 
 def rehearse(
@@ -76,7 +80,7 @@ def rehearse(
 
     name = stack_name(stack)
     rehearsal = Rehearsal(folder or BUILD / name, name)
-    _needs_this_computer(PROGRAMS | ({"skopeo": "skopeo"} if real_image else {}))
+    _needs_this_computer(_programs(is_whole=not (down or verb), real_image=real_image))
     if down:
         _take_down(rehearsal)
     elif verb:
@@ -94,6 +98,17 @@ def _loaded(stack: str, stacks_dir: Path | None) -> Loaded:
     return load(DEMO, stacks_dir, changes={"size": stack}) if is_size else load(stack, stacks_dir)
 
 
+def _programs(*, is_whole: bool, real_image: bool) -> dict[str, str]:
+    making = MAKING if is_whole and not _has_parts() else {}
+    return PROGRAMS | making | ({"skopeo": "skopeo"} if real_image else {})
+
+
+def _has_parts() -> bool:
+    """Whether ``scripts/machine-parts`` has made anything before, into the same cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mastodon-infra"
+    return any(cache.glob("machines-*/"))
+
+
 def _needs_this_computer(programs: Mapping[str, str]) -> None:
     """Refuse where machines cannot boot, and say all of what is missing."""
     if os.geteuid() != 0:
@@ -103,6 +118,32 @@ def _needs_this_computer(programs: Mapping[str, str]) -> None:
         raise ToolError(f"this computer lacks {listed(missing)}", hint=f"apt-get install {' '.join(missing)}")
     if not Path("/run/systemd/system").exists() and not Path("/sys/fs/cgroup").exists():
         raise ToolError("this system has no control groups", hint="use a Linux with systemd")
+
+
+def _needs_engine(rehearsal: Rehearsal) -> None:
+    """Refuse before minutes have gone into what machines boot from."""
+    if not (rehearsal.engine / "pulumi").exists():
+        raise ToolError("there is no Pulumi engine in this checkout", hint="make engine")
+
+
+def _needs_its_folder(rehearsal: Rehearsal) -> None:
+    """Refuse a folder that is in use, by a rehearsal that runs, one whose keeper has died, or somebody else."""
+    name = rehearsal.stack
+    if rehearsal.keeper:
+        said, hint = (
+            f"a rehearsal of {name} runs already",
+            f"mastodon-infra rehearse {name} --down, or -- VERB to use it",
+        )
+    elif rehearsal.is_there:
+        said, hint = (
+            f"a rehearsal of {name} has ended here",
+            f"take away what it left: mastodon-infra rehearse {name} --down",
+        )
+    elif not rehearsal.is_free:
+        said, hint = "this folder holds something else", "name one with --folder that is empty or does not exist"
+    else:
+        return
+    raise SpecError(said, hint=hint, where=str(rehearsal.folder))
 
 
 def _needs_watches(machines: int) -> None:
@@ -123,14 +164,12 @@ def _leads_to(link: Path) -> str:
 
 
 def _whole(rehearsal: Rehearsal, loaded: Loaded, *, keep: bool, real_image: bool) -> int:
+    from mastodon_infra.rehearsal.machines.serving import FirstService, asking
+
     times: dict[str, float] = {}
-    if rehearsal.keeper:
-        raise SpecError(
-            f"a rehearsal of {rehearsal.stack} runs already",
-            hint=f"mastodon-infra rehearse {rehearsal.stack} --down, or -- VERB to use it",
-            where=str(rehearsal.folder),
-        )
+    _needs_its_folder(rehearsal)
     _needs_watches(len(loaded.plan.nodes))
+    _needs_engine(rehearsal)
     began = monotonic()
     with _phase("parts", "what machines boot from", times):
         parts = _parts()
@@ -139,20 +178,23 @@ def _whole(rehearsal: Rehearsal, loaded: Loaded, *, keep: bool, real_image: bool
         with _phase("image", "Mastodon's own image is pulled", times):
             archives = _pulled(loaded, parts)
     is_green = False
+    service = FirstService(asking(rehearsal, loaded.plan.spec.website))
     try:
         with _phase("cloud", "the world outside", times):
             secrets = _begin(rehearsal, loaded, parts, archives)
-        with _phase("up", "the stack is deployed by the engine", times):
-            _deploy(rehearsal, secrets)
-        with _phase("install", "machines install themselves", times):
-            _wait_for_machines(rehearsal, loaded)
-        with _phase("verify", "everything is looked at", times):
-            is_green = _run_verb(rehearsal, ["verify", "--patience", str(PATIENCE_SECONDS)]) == 0
+        with service:
+            with _phase("up", "the stack is deployed by the engine", times):
+                _deploy(rehearsal, secrets)
+            with _phase("install", "machines install themselves", times):
+                _wait_for_machines(rehearsal, loaded)
+            with _phase("verify", "everything is looked at", times):
+                is_green = _run_verb(rehearsal, VERIFY) == 0
+        _say_not_proven(real_image=real_image)
     finally:
         if not keep:
             with _phase("down", "all of it is taken away", times):
                 _take_down(rehearsal)
-    _say_times(times, monotonic() - began)
+    _say_times(times, monotonic() - began, service.seconds)
     if keep:
         console.tell(f"It is up: mastodon-infra rehearse {rehearsal.stack} -- status, and --down when you are done.")
     return 0 if is_green else 1
@@ -289,7 +331,16 @@ def _phase(name: str, what: str, times: dict[str, float]) -> Iterator[None]:
         times[name] = monotonic() - began
 
 
-def _say_times(times: dict[str, float], total: float) -> None:
+def _say_not_proven(*, real_image: bool) -> None:
+    from mastodon_infra.rehearsal.machines.bed import NOT_PROVEN, STAND_IN_NOT_PROVEN
+
+    console.tell("── not proven here, whatever was green")
+    for what in (*NOT_PROVEN, *(() if real_image else (STAND_IN_NOT_PROVEN,))):
+        console.tell(f"  {what}")
+
+
+def _say_times(times: dict[str, float], total: float, serving: float | None) -> None:
     console.tell("── time")
     for name, seconds in {**times, "total": total}.items():
         console.tell(f"  {name:<10} {seconds:7.1f} s")
+    console.tell("  nobody was served" if serving is None else f"  serving after {serving:.1f} s, from the start of up")

@@ -12,13 +12,14 @@ import pytest
 from mastodon_infra.rehearsal.machines.machine import control_groups
 from mastodon_infra.rehearsal.machines.rehearsal import wait_until
 from mastodon_infra.render.app import LOADING_MARK
-from tests.machines.looking import BOOT_SECONDS, INSTALL_SECONDS, check_units, deployed, page, redis, sql
+from tests.machines.looking import BOOT_SECONDS, INSTALL_SECONDS, START_SECONDS, check_units, deployed, page, redis, sql
 from tests.machines.test_split import NODES
 
 LATE_SECONDS = 120
 DATABASE_LATE_SECONDS = int(os.environ.get("MASTODON_INFRA_LATE_SECONDS", LATE_SECONDS))
 """How late the database's machine comes; ten minutes take ten minutes, and teach nothing that two do not."""
-INSTALLER = "mastodon-infra-install.service"
+INSTALLER, POSTGRES = "mastodon-infra-install.service", "postgresql@17-main.service"
+HAS_DATABASE = ("runuser", "-u", "postgres", "--", "psql", "-XAtq", "--dbname=mastodon_production", "--command=SELECT")
 SLOW = """
     CREATE SCHEMA slow;
     CREATE FUNCTION slow.down() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); END';
@@ -29,8 +30,8 @@ TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 
 @pytest.fixture(scope="module")
 def late(asked, parts, tmp_path_factory):
-    """The database's machine does not come, and when it does, the volume of Redis is missing."""
-    held_back = ("social-example-data-1", "social-example-data-redis")
+    """The machine of the data does not come, and when it does, both its volumes are missing."""
+    held_back = ("social-example-data-1", "social-example-data-postgres", "social-example-data-redis")
     folder = tmp_path_factory.mktemp("late")
     with deployed("late", {"size": "small", "nodes": NODES}, folder, parts, held_back=held_back) as instance:
         yield instance
@@ -66,6 +67,11 @@ def check_everything(instance):
     assert json.loads(page(instance, "/api/v2/instance"))["users"] == 1
 
 
+def verify(instance):
+    """All that an administrator would ask; a restored copy takes its minutes in other tests."""
+    instance.verb("--", "verify", "--patience", str(START_SECONDS), "--skip", "restore")
+
+
 class TestSplit:
     """In this order, on one instance."""
 
@@ -76,12 +82,20 @@ class TestSplit:
         assert state(front, "mastodon-first-start.service") == "activating"
         assert failed(front) == failed(watch) == ""
 
-    def test_redis_waits_for_its_volume(self, late):
+    def test_postgresql_and_redis_wait_for_their_volumes(self, late):
         late.rehearsal.order("let-go", label="social-example-data-1")
         data = late.machine("data-1")
         assert wait_until(lambda: is_installed(data), seconds=INSTALL_SECONDS)
         time.sleep(LATE_SECONDS)
-        assert state(data, "postgresql@17-main.service") == "active"
+        assert state(data, POSTGRES) != "active"
+        assert state(data, "redis-server@queue.service") != "active"
+        assert failed(data) == ""
+
+    def test_postgresql_does_not_wait_for_the_volume_of_redis(self, late):
+        data = late.machine("data-1")
+        late.rehearsal.order("let-go", label="social-example-data-postgres")
+        assert wait_until(lambda: data.run(*HAS_DATABASE), seconds=BOOT_SECONDS)
+        assert state(data, POSTGRES) == "active"
         assert state(data, "redis-server@queue.service") != "active"
         assert failed(data) == ""
 
@@ -118,6 +132,8 @@ class TestSplit:
         assert sql(data, "SELECT count(*), sum(number) FROM kept") == ["10000|50005000"]
         assert redis(data, "LRANGE", "queue:nobody", "0", "-1") == "job"
         assert sql(data, "SELECT system_identifier FROM pg_control_system()") == cluster
+        redis(data, "DEL", "queue:nobody")
+        verify(late)
 
 
 class TestOneMachine:
@@ -146,6 +162,7 @@ class TestOneMachine:
         assert wait_until(lambda: machine.pid, seconds=BOOT_SECONDS)
         hindered.settle(INSTALL_SECONDS)
         check_everything(hindered)
+        verify(hindered)
 
     def test_after_a_crash_down_leaves_nothing(self, hindered):
         rehearsal = hindered.rehearsal

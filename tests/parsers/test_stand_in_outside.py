@@ -1,7 +1,9 @@
-"""The stand-in of Mastodon's image and what it reaches beyond its stores: a pooler, an object store, a mail relay."""
+"""The stand-in of Mastodon's image and what it reaches beyond its stores: a pooler, a mail relay.
+
+Its uploads are in tests/machines/services: the S3 server is among what machines are made from.
+"""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -9,13 +11,11 @@ from mastodon_infra.rehearsal.machines.stand_in.mastodon import rules
 from tests.parsers.cases import Place
 from tests.parsers.checks import postgres
 from tests.parsers.checks.services import background
-from tests.parsers.root import ENVIRONMENT
 from tests.parsers.stage import STAND_INS
-from tests.parsers.stand_in import HOME, OWNER, WEB, standing
+from tests.parsers.stand_in import HOME, OWNER, standing
 from tests.parsers.wiring import Authority
 
 POOLED = Place("placed", "back-1")
-STORE_PORT = 7070
 
 
 @pytest.fixture
@@ -67,49 +67,6 @@ def test_straight_to_the_server_statements_are_prepared_by_default(image):
     image.changes = {"MASTODON_PROMETHEUS_EXPORTER_ENABLED": None}
     with image.running("sidekiq", "bundle exec sidekiq -c 1 -q mailers") as log:
         image.soon("it works", lambda: "prepared statements on" in log())
-
-
-def test_an_upload_lies_in_the_bucket_and_anybody_may_read_it(image):
-    token = image.must("tasks", "bin/tootctl stand-in token alice")
-    image.machine.must("cat > /usr/local/bin/versitygw; chmod 755 /usr/local/bin/versitygw", stdin=versitygw())
-    root = {"ROOT_ACCESS_KEY_ID": "upload", "ROOT_SECRET_ACCESS_KEY": "upload-secret"}
-    store = f"env {' '.join(f'{name}={value}' for name, value in root.items())} versitygw --port 127.0.0.1:{STORE_PORT}"
-    store += " --region au-mel posix /srv/buckets"
-    image.machine.must("mkdir -p /srv/buckets; printf picture > /tmp/cat.png")
-    image.changes = {"S3_ENDPOINT": f"http://127.0.0.1:{STORE_PORT}", "S3_HOSTNAME": f"127.0.0.1:{STORE_PORT}",
-                     "S3_PROTOCOL": "http", "S3_ALIAS_HOST": None, "S3_RETRY_LIMIT": None,
-                     "AWS_ACCESS_KEY_ID": "upload", "AWS_SECRET_ACCESS_KEY": "upload-secret"}  # fmt: skip
-    bucket = image.environment("web")["S3_BUCKET"]
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
-                                                      "Resource": f"arn:aws:s3:::{bucket}/*"}]}  # fmt: skip
-    asked = "curl --silent --fail --user upload:upload-secret --aws-sigv4 aws:amz:au-mel:s3 --request PUT"
-    place = f"http://127.0.0.1:{STORE_PORT}/{bucket}"
-    with image.running("web", "bundle exec puma -C config/puma.rb", WEB):
-        upload = ("--form", "file=@/tmp/cat.png;type=image/png")
-        with background(image.tree, store, ports={STORE_PORT}):
-            image.machine.must(f"{asked} {place}")
-            image.machine.must(f"{asked} --data-binary @- '{place}?policy='", stdin=json.dumps(policy))
-            medium = json.loads(image.ask("/api/v2/media", *upload, token=token))
-            assert image.machine.must(["curl", "--silent", "--fail", medium["url"]]) == "picture"
-            head = image.machine.must(["curl", "--silent", "--head", medium["url"]])
-            assert "public, max-age=315576000, immutable" in head
-            posted = image.ask("/api/v1/statuses", "--data", f"status=x&media_ids[]={medium['id']}", token=token)
-            assert json.loads(posted)["media_attachments"] == [{"id": medium["id"], "url": medium["url"]}]
-        status = image.ask(
-            "/api/v2/media", *upload, "--output", "/dev/null", "--write-out", "%{http_code}", token=token
-        )
-        assert status == "503", "without the store an upload fails cleanly"
-        assert image.sql("SELECT count(*) FROM media_attachments") == ["1"]
-        assert image.ask("/api/v2/instance").startswith("{"), "and pages are served"
-
-
-def versitygw():
-    """The S3 server of the machines' parts, where they have been made."""
-    cache = Path(ENVIRONMENT.get("XDG_CACHE_HOME") or Path(ENVIRONMENT["HOME"]) / ".cache") / "mastodon-infra"
-    found = sorted(cache.glob("machines-*/versitygw"))
-    if not found:
-        pytest.skip("no S3 server: scripts/machine-parts makes one")
-    return found[-1].read_bytes()
 
 
 @pytest.mark.parametrize(("password", "is_kept"), [("relay-secret", True), ("another", False)])

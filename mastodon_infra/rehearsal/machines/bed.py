@@ -19,9 +19,16 @@ NOT_PROVEN = (
     "swap: a container cannot have its own",
     "kernel settings outside the network: /proc/sys is this computer's and read-only",
     "memory limits: the settings are there, their effect is not",
+    "the size of machines: each sees the processors, memory and disk of this computer, and so do its alerts",
+    "separate networks: one place leads all addresses, so there is no layer 2 of a VPC's or VLAN's own",
+    "IPv6 to the outside: there is none here",
     "downloads from Debian: packages come from a folder",
+    "vendors themselves: quotas, capacity in a region, tokens' rights, and mail to strangers",
 )
-"""What a machine in here does not show."""
+"""What a rehearsal does not show. What comes before the colon stands in docs/how-to/rehearse.md as well."""
+
+STAND_IN_NOT_PROVEN = "Mastodon itself: a stand-in takes its place"
+"""Neither does it show this, unless it pulls Mastodon's own image."""
 
 SKIPPED_UNITS = ("chrony.service", "mastodon-infra-swap.service")
 """Planned units that a container is too small for."""

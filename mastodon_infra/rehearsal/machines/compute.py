@@ -34,21 +34,16 @@ class Compute:
         return {machine.seed.name: machine for machine in self._machines.values()}
 
     def follow(self, world: World) -> None:
-        """Boot what is new, end what is gone, reboot what has another type, and hang volumes where they belong."""
+        """Boot what is new, end what is gone, reboot what was changed, and hang volumes where they belong."""
         instances = {thing.id: thing for thing in world.all(INSTANCE)}
         for identity in sorted(set(self._machines) - set(instances)):
             self._end(identity)
         for identity, thing in instances.items():
-            kind = thing.inputs["type"]
-            if identity not in self._machines:
-                if thing.inputs["label"] in self._held_back:
-                    continue
+            if identity in self._machines:
+                self._change(thing, world)
+            elif thing.inputs["label"] not in self._held_back:
                 self._machines[identity] = self._boot(thing, world)
-            elif self._types[identity] != kind:
-                # The vendor shuts a machine down, moves it to its new size, and starts it.
-                self._machines[identity].power_off()
-                self._machines[identity].power_on()
-            self._types[identity] = kind
+                self._types[identity] = thing.inputs["type"]
         volumes = world.all(VOLUME)
         files = {thing.id: self._file(thing) for thing in volumes}
         for identity, machine in self._machines.items():
@@ -84,6 +79,22 @@ class Compute:
         bindings = (f"--overlay={ground.parts.packages}:{folder / 'packages'}:{PACKAGES}",)
         return Machine(ground.place, folder, lower, seed, bindings)
 
+    def _change(self, thing: Thing, world: World) -> None:
+        """The vendor shuts a machine down, moves it to its new size or gives it other cables, and starts it."""
+        machine, kind = self._machines[thing.id], thing.inputs["type"]
+        try:
+            interfaces = tuple(_interfaces(thing, world))
+        except LookupError:
+            # Its network is being taken away, and so will it be.
+            interfaces = machine.seed.interfaces
+        if (kind, interfaces) == (self._types[thing.id], machine.seed.interfaces):
+            return
+        machine.power_off()
+        if interfaces != machine.seed.interfaces:
+            machine.rewire(interfaces)
+        machine.power_on()
+        self._types[thing.id] = kind
+
     def _end(self, identity: str) -> None:
         self._machines.pop(identity).power_off()
         del self._types[identity]
@@ -110,14 +121,15 @@ def _disk(volume: Thing, file: Path) -> Disk:
 
 
 def _interfaces(thing: Thing, world: World) -> Iterator[Interface]:
-    """The public interface comes first, as the program asks for it."""
+    """The public interface comes first, as the program asks for it; raises LookupError without its network."""
     public, private = thing.outputs["ipv4s"][0], thing.outputs.get("privateIpAddress")
     shared = (f"{private}/17",) if private else ()
     yield Interface("eth0", (f"{public}/24", *shared), f"{public.rpartition('.')[0]}.1")
     for one in thing.inputs.get("linodeInterfaces") or ():
         if vpc := one.get("vpc"):
             subnet = world.get(SUBNET, _number(vpc["subnetId"]))
-            assert subnet is not None
+            if subnet is None:
+                raise LookupError(vpc["subnetId"])
             length = ip_network(subnet.inputs["ipv4"]).prefixlen
             yield Interface("eth1", (f"{vpc['ipv4']['addresses'][0]['address']}/{length}",))
     for one in thing.inputs.get("interfaces") or ():

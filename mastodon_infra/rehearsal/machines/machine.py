@@ -6,12 +6,12 @@ import json
 import shlex
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mastodon_infra.rehearsal.machines.place import Place
 
-SEED = "upper/var/lib/cloud/seed/nocloud"
+SEED, NETWORK = "upper/var/lib/cloud/seed/nocloud", "upper/etc/systemd/network"
 NESTED = 3
 """A machine's process has a number in this namespace, in the place's and in the machine's own."""
 END_SECONDS = 60
@@ -139,6 +139,19 @@ class Machine:
         self.pid = 0
         self._place.run("timeout", str(END_SECONDS), "sh", "-ec", END, "end", self._group, str(self._folder / "root"))
 
+    def rewire(self, interfaces: tuple[Interface, ...]) -> None:
+        """Give it other interfaces while it is off.
+
+        cloud-init writes a machine's network at its first boot alone. Later it is the vendor who does: its Network
+        Helper puts a file before cloud-init's own.
+        """
+        self.seed = replace(self.seed, interfaces=interfaces)
+        _write_seed(self._folder / SEED, self.seed)
+        folder = self._folder / NETWORK
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in interfaces:
+            (folder / f"05-{one.name}.network").write_text(_network(one), encoding="utf-8")
+
     def ask_to_reboot(self) -> None:
         """Begin an orderly reboot."""
         if not self.pid:
@@ -241,6 +254,14 @@ def _write_seed(folder: Path, seed: Seed) -> None:
     (folder / "meta-data").write_text(json.dumps({"instance-id": f"rehearsal-{seed.key}"}), encoding="utf-8")
     network = {"version": 2, "ethernets": ethernets}
     (folder / "network-config").write_text(json.dumps(network), encoding="utf-8")
+
+
+def _network(interface: Interface) -> str:
+    """What systemd-networkd is told of an interface."""
+    lines = [f"[Match]\nName={interface.name}\n\n[Network]", *(f"Address={one}" for one in interface.addresses)]
+    if interface.gateway:
+        lines.append(f"Gateway={interface.gateway}")
+    return "\n".join(lines) + "\n"
 
 
 def _first_process(pid: int, name: str) -> int | None:

@@ -32,6 +32,8 @@ IDENTITY_VARIABLE = "MASTODON_INFRA_IDENTITY"
 KEEPER_SECONDS = 60
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 30
+OURS = ".mastodon-infra-rehearsal"
+"""The file that tells a rehearsal's folder from any other: it is there before anything else is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,12 @@ class Rehearsal:
     @property
     def is_there(self) -> bool:
         """Whether the folder holds a rehearsal."""
-        return (self.folder / GIVEN).is_file()
+        return (self.folder / OURS).is_file() or (self.folder / GIVEN).is_file()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing lies where the folder is to be."""
+        return not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir()))
 
     def prepare(
         self,
@@ -85,6 +92,8 @@ class Rehearsal:
 
         ``archives`` are the files of real images, by the images' names.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / OURS).write_text(f"{self.stack}\n", encoding="utf-8")
         local_cloud(self.folder, zones=zones, engine=self.engine)
         self.file.parent.mkdir(parents=True, exist_ok=True)
         public = _make_key(self.identity)

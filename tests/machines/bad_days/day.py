@@ -33,7 +33,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class BadDay:
-    """One of the twelve.
+    """One of the thirteen.
 
     ``expects`` is a sentence or two for the table, said before anything was measured. ``alert`` names the alert that
     fires when there is time to wait for it; where none does by design, ``quiet`` says why. ``do`` does the day's evil

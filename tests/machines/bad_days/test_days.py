@@ -36,7 +36,7 @@ def outcomes():
 def asked_for(day):
     """The day, skipped where there is no time for it."""
     is_skipped = not IS_PATIENT and day.number not in ALWAYS
-    marks = pytest.mark.skipif(is_skipped, reason="all twelve days are lived through by: make bad-days")
+    marks = pytest.mark.skipif(is_skipped, reason="all thirteen days are lived through by: make bad-days")
     return pytest.param(day, marks=marks, id=f"day-{day.number}")
 
 

@@ -1,6 +1,8 @@
 """What becomes of machines and volumes when the world changes; the machines themselves are played."""
 
 import base64
+import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,7 @@ from mastodon_infra.rehearsal.clouds.linode_rules import INSTANCE, SUBNET, VOLUM
 from mastodon_infra.rehearsal.machines import compute
 from mastodon_infra.rehearsal.machines.bed import Parts
 from mastodon_infra.rehearsal.machines.compute import GIB, Compute
-from mastodon_infra.rehearsal.machines.machine import Disk, Interface
+from mastodon_infra.rehearsal.machines.machine import Disk, Interface, Machine, Seed
 from mastodon_infra.rehearsal.world import Thing, World
 
 
@@ -26,6 +28,10 @@ class Played:
 
     def power_off(self):
         self.done.append("off")
+
+    def rewire(self, interfaces):
+        self.seed = replace(self.seed, interfaces=interfaces)
+        self.done.append("wired")
 
     def tend(self, disks):
         self.disks = disks
@@ -44,9 +50,10 @@ def centre(tmp_path, monkeypatch):
     return Compute(ground)
 
 
-def instance(world, identity="5", kind="g6-standard-2", **inputs):
+def instance(world, identity="5", kind="g6-standard-2", private="", **inputs):
     told = {"label": f"web-{identity}", "type": kind, "metadatas": [{"userData": base64.b64encode(b"#!").decode()}]}
-    world.put(Thing(INSTANCE, identity, told | inputs, {"ipv4s": ["198.18.0.9"]}))
+    outputs = {"ipv4s": ["198.18.0.9"]} | ({"privateIpAddress": private} if private else {})
+    world.put(Thing(INSTANCE, identity, told | inputs, outputs))
 
 
 def volume(world, size=10, on=5.0):
@@ -85,6 +92,44 @@ def test_another_type_is_a_boot_from_the_same_disk(centre, world):
     instance(world, kind="g6-standard-4")
     centre.follow(world)
     assert centre.machines["web-5"].done == ["on", "off", "on"]
+
+
+def test_another_address_is_a_boot_with_other_cables(centre, world):
+    instance(world)
+    centre.follow(world)
+    instance(world, private="192.168.130.7")
+    for _ in range(2):
+        centre.follow(world)
+    machine = centre.machines["web-5"]
+    assert machine.done == ["on", "off", "wired", "on"]
+    assert machine.seed.interfaces == (Interface("eth0", ("198.18.0.9/24", "192.168.130.7/17"), "198.18.0.1"),)
+
+
+def test_a_network_that_goes_before_its_machine_is_no_other_address(centre, world):
+    world.put(Thing(SUBNET, "7", {"ipv4": "10.1.0.0/24"}, {}))
+    vpc = {"subnetId": 7.0, "ipv4": {"addresses": [{"address": "10.1.0.5"}]}}
+    instance(world, linodeInterfaces=[{"public": {}}, {"vpc": vpc}])
+    centre.follow(world)
+    world.remove(SUBNET, "7")
+    centre.follow(world)
+    assert centre.machines["web-5"].done == ["on"]
+
+
+def test_other_cables_are_known_to_the_seed_and_to_the_machines_own_network(tmp_path):
+    place: Any = SimpleNamespace(start=lambda *_, **__: None)
+    before = Seed("5", "web-5", b"#!", (Interface("eth0", ("198.18.0.9/24",), "198.18.0.1"),))
+    (tmp_path / "machines/5").mkdir(parents=True)
+    machine = Machine(place, tmp_path / "machines/5", (), before, ())
+    machine.rewire((*before.interfaces, Interface("eth1", ("10.1.0.5/24",))))
+
+    upper = tmp_path / "machines/5/upper"
+    seed = json.loads((upper / "var/lib/cloud/seed/nocloud/network-config").read_text())
+    assert seed["ethernets"]["eth1"]["addresses"] == ["10.1.0.5/24"]
+    networks = {path.name: path.read_text() for path in (upper / "etc/systemd/network").iterdir()}
+    assert networks == {
+        "05-eth0.network": "[Match]\nName=eth0\n\n[Network]\nAddress=198.18.0.9/24\nGateway=198.18.0.1\n",
+        "05-eth1.network": "[Match]\nName=eth1\n\n[Network]\nAddress=10.1.0.5/24\n",
+    }
 
 
 def test_a_machine_that_is_gone_takes_its_disk_with_it(centre, world):
