@@ -60,9 +60,12 @@ def expected(record: DnsRecord, subject: Subject) -> str:
 
 
 def contents(records: Sequence[DnsRecord]) -> tuple[str, ...]:
-    """What planned records of one name and kind say, as a zone file writes it; texts without their quotes."""
+    """What planned records of one name and kind say, as ``said_by_name`` gives it."""
     return tuple(
-        f"{record.priority} {record.target.value}" if record.type == "MX" else record.target.value for record in records
+        record.target.value
+        if record.type == "TXT"
+        else _plain(f"{record.priority} {record.target.value}" if record.type == "MX" else record.target.value)
+        for record in records
     )
 
 
@@ -112,7 +115,7 @@ def judge_name(record: DnsRecord, wanted: str, seen: Sequence[str]) -> Iterator[
 
 def judge_texts(name: str, wanted: Sequence[str], seen: Sequence[str]) -> Iterator[Check]:
     """All that was planned is there; a name may say more, such as somebody's proof that the domain is theirs."""
-    missing = [text for text in wanted if _plain(text) not in seen]
+    missing = [text for text in wanted if text not in seen]
     if missing:
         told = f"it says {', '.join(seen)}, and not" if seen else "it says nothing, and should say"
         yield NAMES.failed(name, f"{told} {', '.join(missing)}", WRONG)

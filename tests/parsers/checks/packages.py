@@ -19,12 +19,10 @@ shift
 apt-cache depends --recurse --installed --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \\
     --no-enhances cloud-init $image "$@" | grep '^[a-z0-9]'
 """
-OWNERS = """
+FOUND = """
 for word; do
     path=$(type -P "$word") || continue
-    path=$(realpath "$path")
-    owner=$(dpkg-query --search "$path" "/${path#/usr/}" 2> /dev/null | head -n 1) || true
-    [ -z "$owner" ] || echo "$word ${owner%%:*}"
+    echo "$word $(realpath "$path")"
 done
 """
 RUN = re.compile(r"^Exec(?:Start|StartPre|StartPost|Stop|StopPost|Reload|Condition)=[-+!@:|]*(/\S+)", re.MULTILINE)
@@ -40,10 +38,24 @@ def packages(tree: Tree, files: Files) -> None:
     tree.machine.must(["dpkg-query", "--show", "--showformat=${Version}", *listed])
     command = ["bash", "-euc", CLOSURE, "closure", f"^({'|'.join(ON_THE_IMAGE)})$", *listed]
     brought = set(tree.machine.must(command).split())
-    said = tree.machine.must(["bash", "-uc", OWNERS, "owners", *sorted(set(_programs(tree)))])
-    missing = [line for line in said.splitlines() if line.split()[1] not in brought]
+    missing = [f"{program} {package}" for program, package in _owners(tree) if package not in brought]
     if missing:
         raise Refused(f"{tree.node.name} calls what no package of its list brings (program, package): {missing}")
+
+
+def _owners(tree: Tree) -> Iterator[tuple[str, str]]:
+    """Each program that is called, and the package that it came with. The bundle's own are in no package."""
+    said = tree.machine.must(["bash", "-uc", FOUND, "found", *sorted(set(_programs(tree)))])
+    paths = dict(line.split(" ", 1) for line in said.splitlines())
+    # Some packages still name a path as it was before /bin led to /usr/bin.
+    names = {path: {path, path.removeprefix("/usr")} for path in paths.values()}
+    owners: dict[str, str] = {}
+    for line in tree.machine.run(["dpkg-query", "--search", *sorted(set().union(*names.values()))]).said.splitlines():
+        package, separator, path = line.partition(": ")
+        if separator and path.startswith("/"):
+            owners[path] = package.split(":")[0].split(",")[0]
+    for program, path in paths.items():
+        yield from ((program, owners[name]) for name in sorted(names[path]) if name in owners)
 
 
 def _programs(tree: Tree) -> Iterator[str]:
@@ -56,5 +68,6 @@ def _programs(tree: Tree) -> Iterator[str]:
     generate(tree)
     for unit in tree.bundle.units:
         name = re.sub(r"@.*\.", "@.", unit.name)
-        shown = tree.machine.run(f"cat {' '.join(f'{folder}/{name}' for folder in UNIT_FOLDERS)} 2> /dev/null").said
+        paths = [f"{folder}/{name}" for folder in UNIT_FOLDERS]
+        shown = tree.machine.run(["bash", "-c", 'cat "$@" 2> /dev/null', "cat", *paths]).said
         yield from RUN.findall(shown.replace("\\\n", " "))

@@ -124,5 +124,7 @@ def need_list(tree: Tree, files: Files) -> None:
 def _text(tree: Tree, name: str) -> str:
     """The files of a unit, or of those that a pattern stands for; empty where there is none."""
     template = re.sub(r"@.*\.", "@.", name)
-    paths = (f"{folder}/{one}" for folder in UNIT_FOLDERS for one in dict.fromkeys((name, template)))
+    # The shell fills in patterns; a backslash belongs to the name of a mount.
+    names = [one.replace("\\", "\\\\") for one in dict.fromkeys((name, template))]
+    paths = (f"{folder}/{one}" for folder in UNIT_FOLDERS for one in names)
     return tree.machine.run(f"cat {' '.join(paths)} 2>/dev/null || :").said

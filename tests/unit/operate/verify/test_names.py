@@ -27,6 +27,7 @@ ZONE = (
     ("social.example.", "CAA", '0 issue "letsencrypt.org"'),
     ("social.example.", "TXT", '"v=spf1 include:relay.example -all"'),
     ("social.example.", "TXT", '"proof=" "in-two-parts"'),
+    ("_dmarc.social.example.", "TXT", '"v=DMARC1; p=reject; rua=mailto:Admin@social.example"'),
     ("bounce.social.example.", "MX", "10 feedback.relay.example."),
     ("key1._domainkey.social.example.", "CNAME", "key1.Relay.example."),
 )
@@ -114,9 +115,11 @@ def test_a_resolver_that_does_not_answer_proves_nothing(monkeypatch: pytest.Monk
         (a_record("social.example", "CAA", '0 issue "another.example"'), "failed"),
         (a_record("social.example", "TXT", "v=spf1 include:relay.example -all"), "ok"),
         (a_record("social.example", "TXT", "v=spf1 -all"), "failed"),
+        (a_record("_dmarc.social.example", "TXT", "v=DMARC1; p=reject; rua=mailto:Admin@social.example"), "ok"),
+        (a_record("_dmarc.social.example", "TXT", "v=dmarc1; p=reject; rua=mailto:admin@social.example"), "failed"),
         (a_record("bounce.social.example", "MX", "feedback.relay.example", 10), "ok"),
         (a_record("bounce.social.example", "MX", "feedback.relay.example", 20), "failed"),
-        (a_record("key1._domainkey.social.example", "CNAME", "key1.relay.example"), "ok"),
+        (a_record("key1._domainkey.social.example", "CNAME", "key1.RELAY.example"), "ok"),
         (a_record("key2._domainkey.social.example", "CNAME", "key2.relay.example"), "failed"),
     ],
 )
