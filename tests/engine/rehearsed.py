@@ -16,7 +16,7 @@ from mastodon_infra.rehearsal.world import World
 
 ROOT = Path(__file__).parents[2]
 STACK = "trial"
-LIMIT_SECONDS = 120
+LIMIT_SECONDS = 300
 VENDORS = {"linode", "cloudflare", "aws"}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBSbTDNIB+p5uzx7MH9xS9e1o6wCRvLxvgJxBZrzCzh/ alice@laptop"
 ASKED = {
