@@ -70,7 +70,8 @@ class Steps:
         edited: Files that are somebody's own, or were changed by hand since the last run: saved aside, then replaced
             or removed.
         waiting: Acts that would interrupt what holds state, and that nobody allowed yet.
-        needs_record: Whether what is written down about the machine is not what it holds.
+        needs_record: Whether what is written down about the machine is not what it holds, what its next boot would undo
+            among it.
         unwell: What does not run there as it should, in words.
     """
 
@@ -133,6 +134,7 @@ def decide(wanted: NodeBundle, seen: Observed, *, allow_restart: bool, shared: S
         edited=tuple(_edited(wanted, seen)),
         waiting=waiting,
         needs_record=seen.record_text != record_text(wanted)
+        or seen.has_undo
         or (seen.installed != wanted.digest and not waiting)
         or len(left_over) < len(seen.pending),
         unwell=tuple(unwell(wanted, seen)),

@@ -60,6 +60,7 @@ class Observed:
         record_text: What was last applied, as it lies there.
         is_busy: Whether the work of a converge goes on there.
         awaits_proof: Whether it waits for a new session, and will bring its old access back where none comes.
+        has_undo: Whether its next boot would bring that old access back, until a job after the proof ends that.
         pending: Acts of an earlier run that are still to be done.
         files: What lies at each path of the bundle and of the record; None where nothing does.
         texts: Contents of files that differ, where every user of the machine may read them anyway.
@@ -80,6 +81,7 @@ class Observed:
     units: Mapping[str, SeenUnit]
     health: str = ""
     awaits_proof: bool = False
+    has_undo: bool = False
     record: Record = field(default_factory=Record)
 
     def unit(self, name: str) -> SeenUnit:
@@ -133,6 +135,7 @@ def read_observed(told: Mapping[str, Any]) -> Observed:
         units={name: _unit(seen) for name, seen in told["units"].items()},
         health=told["health"],
         awaits_proof=told["awaits_proof"],
+        has_undo=told["has_undo"],
         record=read_record(told["record"]),
     )
 

@@ -48,6 +48,7 @@ def look(asked: dict[str, Any], root: str = "/") -> dict[str, Any]:
         "record": record,
         "is_busy": bool(going.intersection(WORKERS)),
         "awaits_proof": UNDO_TIMER in going,
+        "has_undo": (top / STATE / "unproven").exists(),
         "pending": json.loads(_text(top / PENDING) or "[]"),
         "files": files,
         "texts": dict(_texts(top, files, asked["files"])),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mastodon_infra.operate.converge.decide import ConvergeError, decide
+from mastodon_infra.operate.converge.job import whole_job
 from mastodon_infra.render.difference import Act, Verb
 from tests.unit.operate.converge.machines import FolderMachine, a_bundle, a_file
 
@@ -315,3 +316,16 @@ def test_settings_that_let_people_in_are_told_apart(machine):
     new = a_bundle(*OLD.files[-1:], a_file(sshd, need="reload ssh.service"), units=("nginx.service",))
 
     assert machine.decide(new).guarded == (sshd,)
+
+
+def test_an_undo_that_a_proof_left_for_the_next_boot_is_taken_away_though_nothing_else_differs(machine):
+    undo = machine.at("/var/lib/mastodon-infra/unproven/undo.json")
+    undo.parent.mkdir(parents=True)
+    undo.write_text("{}")
+
+    steps = machine.decide(OLD)
+    assert steps
+    machine.launched({"program": "", "job": whole_job(steps, moment="now"), "guarded": [], "seconds": 90})
+
+    assert not undo.exists()
+    assert not machine.decide(OLD)
