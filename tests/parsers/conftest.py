@@ -11,6 +11,7 @@ import pytest
 from tests.parsers.cases import Place
 from tests.parsers.machine import Machine
 from tests.parsers.root import made
+from tests.parsers.stage import Visit, stand_up, visit
 from tests.parsers.tree import Tree, lay_out
 
 
@@ -34,3 +35,29 @@ def machine_tree(root_folder: Path) -> Iterator[Callable[[Place], Tree]]:
             return last[place]
 
         yield tree_of
+
+
+@pytest.fixture(scope="module")
+def stages(root_folder):
+    """Nodes with their worlds, each stood up when it is first asked for."""
+    with ExitStack() as standing:
+        found = {}
+
+        def stage(case, node="web-1"):
+            if case not in found:
+                found[case] = stand_up(root_folder, Place(case, node), standing)
+            return found[case]
+
+        yield stage
+
+
+@pytest.fixture
+def asking(stages):
+    """Ask the first web node of a case."""
+    return lambda case, path="/", **how: visit(stages(case)[1], Visit(path, **how))
+
+
+@pytest.fixture
+def ask(asking):
+    """Ask a node that the world reaches directly."""
+    return lambda path="/", **how: asking("medium", path, **how)
