@@ -16,6 +16,7 @@ from mastodon_infra.catalog.sources import (
     DEBIAN,
     JUDGEMENT,
     LINODE,
+    LINODE_FIREWALLS,
     LINODE_MANAGER,
     MASTODON,
     Source,
@@ -26,6 +27,7 @@ _Seen = tuple[date, Source]
 
 _LINODE: _Seen = (date(2026, 11, 22), LINODE)
 _MANAGER: _Seen = (date(2025, 12, 12), LINODE_MANAGER)
+_FIREWALLS: _Seen = (date(2025, 8, 15), LINODE_FIREWALLS)
 _CHANGELOG: _Seen = (date(2026, 9, 30), AKAMAI_DOCS)
 _VPC_GUIDE: _Seen = (date(2024, 1, 1), AKAMAI_DOCS)
 _MASTODON: _Seen = (date(2026, 8, 20), MASTODON)
@@ -78,6 +80,7 @@ NODEBALANCER_PREMIUM_CONNECTIONS = _limit(
 VPC_SUBNETS = _limit("vpc-subnets", "subnets in a VPC", 10, "subnets", _VPC_GUIDE)
 VPCS_PER_REGION = _limit("vpcs-per-region", "VPCs of an account in a region", 10, "VPCs", _VPC_GUIDE)
 INTERFACES_PER_NODE = _limit("interfaces-per-node", "network interfaces of a Linode", 3, "interfaces", _LINODE)
+FIREWALL_RULES = _limit("firewall-rules", "rules in a Cloud Firewall", 25, "rules", _FIREWALLS, confirmed=False)
 PLACEMENT_GROUP_MEMBERS = _limit(
     "placement-group-members",
     "Linodes in a strict placement group",
@@ -161,6 +164,7 @@ LIMITS: tuple[Limit, ...] = (
     VPC_SUBNETS,
     VPCS_PER_REGION,
     INTERFACES_PER_NODE,
+    FIREWALL_RULES,
     PLACEMENT_GROUP_MEMBERS,
     VOLUME_MINIMUM,
     VOLUME_MAXIMUM,

@@ -59,6 +59,9 @@ LINODE_ADDRESSES = Source(
     _READ,
     confirmed=False,
 )
+LINODE_FIREWALLS = Source(
+    "linode firewalls", "linode/cloud-firewall-controller, issue 28", date(2025, 8, 15), confirmed=False
+)
 AKAMAI_DOCS = Source("akamai docs", "techdocs.akamai.com, cloud computing pages and API changelog", date(2026, 10, 8))
 WASABI_PRICES = Source(
     "wasabi prices", "wasabi.com prices as a third-party list quotes them", date(2026, 7, 1), confirmed=False

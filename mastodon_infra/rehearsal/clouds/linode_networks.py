@@ -6,6 +6,7 @@ import re
 from ipaddress import ip_network
 from typing import Any
 
+from mastodon_infra.catalog.limits import FIREWALL_RULES
 from mastodon_infra.catalog.rows import Capability
 from mastodon_infra.rehearsal.clouds.linode_rules import (
     BALANCER,
@@ -25,7 +26,6 @@ from mastodon_infra.rehearsal.kinds import Account, ApiError, Call, Kind, known,
 from mastodon_infra.rehearsal.wire import is_known
 from mastodon_infra.rehearsal.world import Thing, Values, World
 
-MOST_RULES = 25
 RESERVED_BLOCK = 1 << 16
 """Reserved addresses are numbered from here, apart from those of machines."""
 
@@ -99,8 +99,8 @@ def _rule_labels_have_plain_letters(call: Call) -> None:
 def _not_too_many_rules(call: Call) -> None:
     """Those who work with Linode's firewalls say so; its documentation does not."""
     rules = [*(call.get("inbounds") or ()), *(call.get("outbounds") or ())]
-    if len(rules) > MOST_RULES:
-        raise ApiError(f"[rules] a firewall has at most {MOST_RULES} of them, not {len(rules)}")
+    if len(rules) > FIREWALL_RULES.value:
+        raise ApiError(f"[rules] a firewall has at most {FIREWALL_RULES.value} of them, not {len(rules)}")
 
 
 def _firewall_rules(inputs: Values) -> str | None:
