@@ -16,6 +16,7 @@ from mastodon_infra.plan.alerts_web import (
     nginx_alerts,
     probe_alerts,
     site_certificate_alerts,
+    upload_alerts,
     web_alerts,
 )
 from mastodon_infra.plan.tuning.postgres import PostgresTuning
@@ -65,7 +66,7 @@ def alert_groups(
     has_mail_or_webhook = spec.mail != "none" or bool(spec.alerts.webhook_host)
     groups = (
         AlertGroup("machines", tuple(machine_alerts(volumes, is_alone=len(nodes) == 1))),
-        AlertGroup("probes", tuple(probe_alerts())),
+        AlertGroup("probes", (*probe_alerts(), *upload_alerts())),
         AlertGroup("web", (*nginx_alerts(), *web_alerts(nodes, measured), *site_certificate_alerts())),
         AlertGroup("streaming", tuple(streaming_alerts(processes))),
         AlertGroup("sidekiq", tuple(sidekiq_alerts(queues, alarm))),

@@ -305,13 +305,13 @@ def watching_alerts(*, has_mail_or_webhook: bool) -> Iterator[Alert]:
     )
     yield Alert(
         "machine-metrics-stale",
-        'time() - node_textfile_mtime_seconds{file=~".*/mastodon-infra-(machine|web).prom"}',
+        'time() - node_textfile_mtime_seconds{file=~".*/mastodon-infra-(machine|web|upload).prom"}',
         ">",
         Decided(3600, "they are written every five minutes at least", JUDGEMENT, "s"),
         "15m",
         Severity.WARNING,
         "{{ $labels.node }} has not written its own metrics for {{ $value | humanizeDuration }}",
-        "Pending reboots, ending certificates or a dead Puma go unseen.",
+        "Pending reboots, ending certificates, a dead Puma or failed uploads go unseen.",
         "exporter-down",
     )
     yield Alert(

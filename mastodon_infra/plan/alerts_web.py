@@ -95,6 +95,22 @@ def probe_alerts() -> Iterator[Alert]:
     )
 
 
+def upload_alerts() -> Iterator[Alert]:
+    """Whether the media bucket takes anything, as the leader tries; of a store that is away another alert tells."""
+    yield Alert(
+        "uploads-fail",
+        "mastodon_infra_upload_works",
+        "==",
+        Decided(0, "the store answers, and does not take what Mastodon's own key puts there", JUDGEMENT),
+        "12m",
+        Severity.CRITICAL,
+        "the media bucket takes no uploads",
+        "Nobody can post a picture, and those of other servers are not kept.",
+        "uploads-fail",
+        also=f'unless on () (probe_success{{job="probe",probe="{STORE}"}} == 0)',
+    )
+
+
 def web_alerts(nodes: tuple[NodePlan, ...], measured: tuple[NodePlan, ...]) -> Iterator[Alert]:
     """Puma on each of ``nodes``; of its threads and queue only ``measured`` nodes tell: there may be none."""
     yield Alert(

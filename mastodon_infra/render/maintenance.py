@@ -1,12 +1,16 @@
-"""What the templates of ``maintenance`` see: the leader's timers."""
+"""What the templates of ``maintenance`` see: the leader's timers, and the trial upload."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mastodon_infra.model.services import StorageProvider
 from mastodon_infra.plan.budget import MemoryLimit
 from mastodon_infra.plan.tuning.containers import ContainerTuning
-from mastodon_infra.render.scene import CA_PATH, Scene
+from mastodon_infra.render.scene import CA_PATH, ETC, Scene
+
+UPLOAD_TRIAL_KEY = "mastodon-infra/trial"
+"""One object, written over and over: outside the folders that are published, and Mastodon never looks there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,24 @@ class TaskView:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialUpload:
+    """A few bytes that are put into the media bucket as Mastodon puts a picture, with its key.
+
+    Attributes:
+        settings: Where curl's own settings lie, so that no key stands on a command line.
+        permission: The ACL that Mastodon sends; empty where it sends none.
+    """
+
+    settings: str
+    url: str
+    region: str
+    permission: str
+    access_key_id: str
+    secret_access_key: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class MaintenanceContext:
     """The one node that runs maintenance."""
 
@@ -30,6 +52,7 @@ class MaintenanceContext:
     longest_seconds: int
     memory: MemoryLimit
     containers: ContainerTuning
+    trial: TrialUpload
 
 
 def maintenance_context(scene: Scene) -> MaintenanceContext:
@@ -52,4 +75,18 @@ def maintenance_context(scene: Scene) -> MaintenanceContext:
         longest_seconds=planned.longest_seconds.value,
         memory=scene.node.memory.limit("tasks"),
         containers=mastodon.containers,
+        trial=_trial(scene),
+    )
+
+
+def _trial(scene: Scene) -> TrialUpload:
+    media, wiring = scene.plan.media, scene.wiring
+    return TrialUpload(
+        settings=f"{ETC}/trial-upload.curl",
+        url=f"https://{media.endpoint}/{media.bucket}/{UPLOAD_TRIAL_KEY}",
+        region=media.region,
+        permission="" if media.provider is StorageProvider.AWS else "public-read",
+        access_key_id=wiring.media_access_key_id,
+        secret_access_key=wiring.media_secret_access_key,
+        seconds=scene.plan.mastodon.maintenance.trial_upload_seconds.value,
     )

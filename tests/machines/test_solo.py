@@ -103,6 +103,32 @@ def test_every_target_of_monitoring_is_up(machine):
     assert down(machine) == []
 
 
+def test_uploads_are_tried_and_it_is_told_that_a_key_is_of_no_use_any_more(solo, machine):
+    settings, told = (
+        "/etc/mastodon-infra/trial-upload.curl",
+        "/var/lib/prometheus/node-exporter/mastodon-infra-upload.prom",
+    )
+    tried = ("systemctl", "start", "mastodon-trial-upload.service")
+
+    def works():
+        return machine.must("sed", "-n", "s/^mastodon_infra_upload_works //p", told)
+
+    machine.must(*tried)
+    assert works() == "1"
+    assert list(solo.rehearsal.folder.glob(f"store/*/buckets/{solo.plan.media.bucket}/mastodon-infra/trial"))
+    machine.must("cp", "--archive", settings, f"{settings}.kept")
+    try:
+        machine.must("sed", "--in-place", 's/^user = "[^:]*:/user = "revoked:/', settings)
+        machine.must(*tried)
+        assert works() == "0"
+        said = machine.must("journalctl", "--output=cat", "--unit=mastodon-trial-upload.service")
+        assert "InvalidAccessKeyId" in said
+    finally:
+        machine.must("mv", f"{settings}.kept", settings)
+    machine.must(*tried)
+    assert works() == "1"
+
+
 def test_there_is_a_backup_in_the_bucket(solo, machine):
     info = json.loads(machine.must("runuser", "-u", "postgres", "--", "pgbackrest", "--output=json", "info"))
     assert [backup["type"] for backup in info[0]["backup"]] == ["full"]
@@ -159,11 +185,13 @@ SHOWN = {
 def test_no_secret_is_in_the_journal_on_a_command_line_or_in_a_unit(solo, machine, place):
     secrets = secrets_of(solo.wiring())
     assert {"postgres_admin_password", "redis_password", "backup_cipher_passphrase", "secret_key_base"} <= set(secrets)
-    # Of this place alone: the journal still has what the test told it before, while the unit may not run yet.
+    # Of this place alone, and as a line of its own: the journal also has what was told before, and systemd's word that
+    # it starts this, before it runs.
     seen = f"a-secret-that-somebody-has-told-in-{place.replace(' ', '-')}"
+    told = ("journalctl", "--output=cat", "--unit=indiscreet")
     machine.must("systemd-run", "--quiet", "--unit=indiscreet", "bash", "-c", f"echo {seen}; sleep 60; : {seen}")
     try:
-        assert wait_until(lambda: seen in machine.must("journalctl", "--output=cat", "--unit=indiscreet"), seconds=10)
+        assert wait_until(lambda: seen in machine.must(*told).splitlines(), seconds=10)
         text = machine.must(*SHOWN[place], seconds=120)
     finally:
         machine.must("systemctl", "stop", "indiscreet.service")

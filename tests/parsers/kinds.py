@@ -20,6 +20,7 @@ from tests.parsers.checks import (
     system,
     texts,
     units,
+    uploads,
     user_data,
     web,
 )
@@ -202,6 +203,13 @@ KINDS: tuple[Kind, ...] = (
         "libpq (psql asked by a stand-in)",
         texts.password_files,
         _for(":5432:|:6432:", ":5433x:"),
+    ),
+    Kind(
+        "curl's settings",
+        (r"/etc/mastodon-infra/.*\.curl",),
+        "curl, asking a stand-in for the store",
+        uploads.trial,
+        _for("^request", "requests"),
     ),
     # nginx
     Kind(

@@ -1,4 +1,4 @@
-"""Timers of the leader that keep bucket and database small, and the nightly restart where it is asked for.
+"""Timers of the leader: what keeps bucket and database small, the trial upload, and the nightly restart if asked for.
 
 What removes posts or accounts of other servers is not among them: it takes local bookmarks and favourites along.
 Mastodon's own scheduler empties feeds, expired archives and tokens. Orphaned files are listed by hand, as that reads
@@ -36,6 +36,7 @@ class MaintenancePlan:
     tasks: tuple[MaintenanceTask, ...]
     spread_seconds: Decided[int]
     longest_seconds: Decided[int]
+    trial_upload_seconds: Decided[int]
     restart_schedule: Decided[str]
     restart_slot_minutes: Decided[int]
 
@@ -74,6 +75,12 @@ def plan_maintenance(*, media_days: Decided[int], preview_card_days: Decided[int
         ),
         spread_seconds=Decided(1800, "many servers share a bucket's provider: not all on the hour", JUDGEMENT, "s"),
         longest_seconds=Decided(12 * 3600, "a run that hangs must not hold up the next for ever", JUDGEMENT, "s"),
+        trial_upload_seconds=Decided(
+            300,
+            "a few thousand small requests a month cost cents, and a day of failed uploads costs trust",
+            JUDGEMENT,
+            "s",
+        ),
         restart_schedule=Decided("*-*-* 02:30:00 UTC", "when few people are up in most places", JUDGEMENT),
         restart_slot_minutes=Decided(
             10,
