@@ -29,10 +29,12 @@ class TrialUpload:
 
     Attributes:
         settings: Where curl's own settings lie, so that no key stands on a command line.
+        metrics: Where the node exporter finds whether it worked.
         permission: The ACL that Mastodon sends; empty where it sends none.
     """
 
     settings: str
+    metrics: str
     url: str
     region: str
     permission: str
@@ -83,6 +85,7 @@ def _trial(scene: Scene) -> TrialUpload:
     media, wiring = scene.plan.media, scene.wiring
     return TrialUpload(
         settings=f"{ETC}/trial-upload.curl",
+        metrics="/var/lib/prometheus/node-exporter/mastodon-infra-upload.prom",
         url=f"https://{media.endpoint}/{media.bucket}/{UPLOAD_TRIAL_KEY}",
         region=media.region,
         permission="" if media.provider is StorageProvider.AWS else "public-read",

@@ -1,4 +1,4 @@
-"""Timers of the leader: what keeps bucket and database small, the trial upload, and the nightly restart if asked for.
+"""What the leader does from time to time: keep bucket and database small, try an upload, restart at night if asked to.
 
 What removes posts or accounts of other servers is not among them: it takes local bookmarks and favourites along.
 Mastodon's own scheduler empties feeds, expired archives and tokens. Orphaned files are listed by hand, as that reads
