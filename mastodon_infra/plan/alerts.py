@@ -62,11 +62,12 @@ def alert_groups(
     processes = sum(node.streaming.processes.value for node in nodes if node.streaming)
     queues = tuple(dict.fromkeys(queue for unit in units for queue, _ in unit.queues))
     alarm = min((node.memory.limit("sidekiq").alarm for node in nodes if node.sidekiq), key=lambda one: one.value)
+    leader = next(node.name for node in nodes if node.is_leader)
     poolers = tuple(node.pgbouncer for node in nodes if node.pgbouncer)
     has_mail_or_webhook = spec.mail != "none" or bool(spec.alerts.webhook_host)
     groups = (
         AlertGroup("machines", tuple(machine_alerts(volumes, is_alone=len(nodes) == 1))),
-        AlertGroup("probes", (*probe_alerts(), *upload_alerts())),
+        AlertGroup("probes", (*probe_alerts(), *upload_alerts(leader))),
         AlertGroup("web", (*nginx_alerts(), *web_alerts(nodes, measured), *site_certificate_alerts())),
         AlertGroup("streaming", tuple(streaming_alerts(processes))),
         AlertGroup("sidekiq", tuple(sidekiq_alerts(queues, alarm))),

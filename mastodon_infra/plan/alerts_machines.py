@@ -307,7 +307,7 @@ def watching_alerts(*, has_mail_or_webhook: bool) -> Iterator[Alert]:
         "machine-metrics-stale",
         'time() - node_textfile_mtime_seconds{file=~".*/mastodon-infra-(machine|web|upload).prom"}',
         ">",
-        Decided(3600, "they are written every five minutes at least", JUDGEMENT, "s"),
+        Decided(3600, "they are written every six minutes at least", JUDGEMENT, "s"),
         "15m",
         Severity.WARNING,
         "{{ $labels.node }} has not written its own metrics for {{ $value | humanizeDuration }}",

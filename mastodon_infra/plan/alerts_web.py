@@ -17,6 +17,7 @@ from mastodon_infra.units import ceil_div
 
 FREE_THREADS_PERCENT = 20
 BYTES_A_MIB = 1024 * 1024
+STORE_AWAY = "3m"
 STORE, CERTIFICATE_PROBE, WEBFINGER, ACTOR = "store", "certificate", "webfinger", "actor"
 OURS = f'job="probe",probe!="{STORE}"'
 """Probes of what is ours: the store has an alert of its own."""
@@ -87,7 +88,7 @@ def probe_alerts() -> Iterator[Alert]:
         f'probe_success{{job="probe",probe="{STORE}"}}',
         "==",
         Decided(0, "no answer, or one that says that the store itself is at fault", JUDGEMENT),
-        "3m",
+        STORE_AWAY,
         Severity.CRITICAL,
         "the object store at {{ $labels.instance }} does not answer",
         "Uploads fail, pictures that nobody asked for of late are missing, and the database's log is not archived.",
@@ -95,8 +96,11 @@ def probe_alerts() -> Iterator[Alert]:
     )
 
 
-def upload_alerts() -> Iterator[Alert]:
-    """Whether the media bucket takes anything, as the leader tries; of a store that is away another alert tells."""
+def upload_alerts(leader: str) -> Iterator[Alert]:
+    """Whether the media bucket takes anything, as the leader tries.
+
+    Of a store that is away for minutes another alert tells; one that stumbles now and then must not silence both.
+    """
     yield Alert(
         "uploads-fail",
         "mastodon_infra_upload_works",
@@ -107,7 +111,24 @@ def upload_alerts() -> Iterator[Alert]:
         "the media bucket takes no uploads",
         "Nobody can post a picture, and those of other servers are not kept.",
         "uploads-fail",
-        also=f'unless on () (probe_success{{job="probe",probe="{STORE}"}} == 0)',
+        also=f'unless on () (max_over_time(probe_success{{job="probe",probe="{STORE}"}}[{STORE_AWAY}]) == 0)',
+    )
+    yield _silent("upload-trial-missing", "mastodon_infra_upload_works", (leader,), "whether the bucket takes uploads")
+
+
+def _silent(name: str, metric: str, nodes: tuple[str, ...], what: str) -> Alert:
+    """A machine that is up and does not tell at all: an alert about what it tells would never fire."""
+    return Alert(
+        name,
+        f'up{{job="node",node=~"{"|".join(nodes)}"}}',
+        "==",
+        Decided(1, "the machine answers, and does not tell of this", JUDGEMENT),
+        "30m",
+        Severity.WARNING,
+        f"{{{{ $labels.node }}}} does not tell {what}",
+        "Nobody would be told that something is wrong there.",
+        "exporter-down",
+        also=f"unless on (node) {metric}",
     )
 
 
@@ -124,6 +145,8 @@ def web_alerts(nodes: tuple[NodePlan, ...], measured: tuple[NodePlan, ...]) -> I
         "Whoever is sent to this node gets an error, though the public name may answer by way of others.",
         "web-down",
     )
+    webs = tuple(node.name for node in nodes if node.web)
+    yield _silent("web-health-missing", "mastodon_infra_web_answers", webs, "whether Puma answers")
     threads = [node.web.thread_count for node in measured if node.web]
     most = [node.web.worker_memory_max for node in nodes if node.web]
     if threads:

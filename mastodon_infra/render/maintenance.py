@@ -10,7 +10,10 @@ from mastodon_infra.plan.tuning.containers import ContainerTuning
 from mastodon_infra.render.scene import CA_PATH, ETC, Scene
 
 UPLOAD_TRIAL_KEY = "mastodon-infra/trial"
-"""One object, written over and over: outside the folders that are published, and Mastodon never looks there."""
+"""One object, written over and over. Where objects carry an ACL anybody may read it, and there is nothing in it.
+
+``tootctl media remove-orphans`` calls it unrecognized, and leaves it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class TrialUpload:
     permission: str
     access_key_id: str
     secret_access_key: str
+    open_timeout_seconds: int
+    timeout_seconds: int
     seconds: int
 
 
@@ -82,7 +87,7 @@ def maintenance_context(scene: Scene) -> MaintenanceContext:
 
 
 def _trial(scene: Scene) -> TrialUpload:
-    media, wiring = scene.plan.media, scene.wiring
+    media, wiring, uploads = scene.plan.media, scene.wiring, scene.plan.mastodon.uploads
     return TrialUpload(
         settings=f"{ETC}/trial-upload.curl",
         metrics="/var/lib/prometheus/node-exporter/mastodon-infra-upload.prom",
@@ -91,5 +96,7 @@ def _trial(scene: Scene) -> TrialUpload:
         permission="" if media.provider is StorageProvider.AWS else "public-read",
         access_key_id=wiring.media_access_key_id,
         secret_access_key=wiring.media_secret_access_key,
+        open_timeout_seconds=uploads.open_timeout_seconds.value,
+        timeout_seconds=uploads.open_timeout_seconds.value + uploads.read_timeout_seconds.value,
         seconds=scene.plan.mastodon.maintenance.trial_upload_seconds.value,
     )

@@ -44,8 +44,11 @@ def trial(tree: Tree, files: Files) -> None:
     media = tree.plan.media
     for file in files:
         with background(tree, ["python3", "-c", STORE], ports={PORT}) as log:
-            tree.machine.must(["curl", "--config", file.path, "--insecure", "--connect-to", f"::127.0.0.1:{PORT}"])
+            ask = ["curl", "--config", file.path, "--insecure", "--connect-to", f"::127.0.0.1:{PORT}"]
+            said = tree.machine.must(ask)
             asked = json.loads(next(line for line in log().splitlines() if line.startswith("{")))
+        if said != "200":
+            raise Refused(f"{file.path}: trial-upload waits for 200, and curl says {said!r}")
         signed = SIGNATURE.fullmatch(asked["authorization"])
         if not signed or signed["region"] != media.region:
             raise Refused(f"{file.path}: signed otherwise than for {media.region}")
