@@ -180,11 +180,9 @@ def _media(scene: Scene) -> Iterator[Setting]:
     yield "S3_RETRY_LIMIT", str(uploads.retry_limit.value)
     if uploads.multipart_bytes:
         yield "S3_MULTIPART_THRESHOLD", str(uploads.multipart_bytes.value)
-    if media.provider is StorageProvider.AWS:
-        yield "S3_PERMISSION", ""  # there and blank: no ACL is sent, which new buckets of AWS refuse
-    else:
+    if media.provider is not StorageProvider.AWS:
         yield "S3_ENDPOINT", f"https://{media.endpoint}"
-        yield "S3_PERMISSION", "public-read"
+    yield "S3_PERMISSION", uploads.permission.value  # there and blank: no ACL is sent
     if media.provider is StorageProvider.WASABI:
         yield "S3_FORCE_SINGLE_REQUEST", "true"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mastodon_infra.model.services import StorageProvider
 from mastodon_infra.plan.budget import MemoryLimit
 from mastodon_infra.plan.tuning.containers import ContainerTuning
 from mastodon_infra.render.scene import CA_PATH, ETC, Scene
@@ -93,10 +92,10 @@ def _trial(scene: Scene) -> TrialUpload:
         metrics="/var/lib/prometheus/node-exporter/mastodon-infra-upload.prom",
         url=f"https://{media.endpoint}/{media.bucket}/{UPLOAD_TRIAL_KEY}",
         region=media.region,
-        permission="" if media.provider is StorageProvider.AWS else "public-read",
+        permission=uploads.permission.value,
         access_key_id=wiring.media_access_key_id,
         secret_access_key=wiring.media_secret_access_key,
         open_timeout_seconds=uploads.open_timeout_seconds.value,
-        timeout_seconds=uploads.open_timeout_seconds.value + uploads.read_timeout_seconds.value,
+        timeout_seconds=uploads.longest_seconds,
         seconds=scene.plan.mastodon.maintenance.trial_upload_seconds.value,
     )

@@ -30,7 +30,8 @@ SPECS: dict[str, dict[str, Any]] = {
     "small": {"size": "small"},
     "medium": {"size": "medium"},
     "large": {"size": "large"},
-    "xlarge": {"size": "xlarge"},
+    # Media and backups at Amazon, whose buckets take no ACLs.
+    "xlarge": {"size": "xlarge", "storage": {"provider": "aws"}},
     # A VLAN, where the machine's own firewall stands alone on the private side, and media at another vendor.
     "sydney": {"size": "large", "region": "ap-southeast", "storage": {"provider": "wasabi"}},
     # Cloudflare in front of the web site, a relay for mail, handles on another domain than the web site's.

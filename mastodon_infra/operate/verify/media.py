@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 
-from mastodon_infra.model.services import StorageProvider
 from mastodon_infra.operate.api import Answer, send
 from mastodon_infra.operate.checks import Check, Group
 from mastodon_infra.operate.signing import Signer
@@ -61,8 +60,8 @@ def go_round(subject: Subject) -> Round:
     key = f"{FOLDER}/{secrets.token_hex(12)}.png"
     bucket = f"https://{media.endpoint}/{media.bucket}"
     more = {"content-type": "image/png", "cache-control": "public, max-age=60"}
-    if media.provider is not StorageProvider.AWS:
-        more["x-amz-acl"] = "public-read"
+    if permission := subject.plan.mastodon.uploads.permission.value:
+        more["x-amz-acl"] = permission
     put = _signed(signer, "PUT", f"{bucket}/{key}", PICTURE, more)
     if not put.is_fine:
         return Round(put)

@@ -41,17 +41,31 @@ CONTAINERS = ContainerTuning(
 
 @dataclass(frozen=True, slots=True)
 class UploadTuning:
-    """How Mastodon speaks to the media bucket. ``multipart_bytes`` is None where Mastodon's own value is fine."""
+    """How Mastodon speaks to the media bucket.
 
+    Attributes:
+        permission: The ACL that it sends with each object; empty where it sends none.
+        multipart_bytes: None where Mastodon's own value is fine.
+    """
+
+    permission: Decided[str]
     open_timeout_seconds: Decided[int]
     read_timeout_seconds: Decided[int]
     retry_limit: Decided[int]
     multipart_bytes: Decided[int] | None
 
+    @property
+    def longest_seconds(self) -> int:
+        """After how many seconds one try has failed at the latest."""
+        return self.open_timeout_seconds.value + self.read_timeout_seconds.value
+
 
 def tune_uploads(provider: StorageProvider) -> UploadTuning:
     """Timeouts and limits for a provider."""
     return UploadTuning(
+        permission=Decided("", "none: new buckets of AWS refuse ACLs, and the bucket's policy is enough", MASTODON)
+        if provider is StorageProvider.AWS
+        else Decided("public-read", "each object is marked as public by itself, as Mastodon does", MASTODON),
         open_timeout_seconds=Decided(
             4,
             "a bucket on another continent answers within 2 s; who uploads is told soon that it is away",

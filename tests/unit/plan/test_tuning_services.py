@@ -270,3 +270,12 @@ def test_a_store_that_is_away_holds_no_thread_of_puma_for_long(provider):
     tries = 1 + uploads.retry_limit.value
     assert tries * uploads.open_timeout_seconds.value < 10, "people wait so long before they press the button again"
     assert tries * uploads.read_timeout_seconds.value < 60
+
+
+@pytest.mark.parametrize(
+    ("provider", "permission"),
+    [(StorageProvider.AWS, ""), (StorageProvider.LINODE, "public-read"), (StorageProvider.WASABI, "public-read")],
+    ids=str,
+)
+def test_an_acl_is_sent_to_stores_that_take_one(provider, permission):
+    assert tune_uploads(provider).permission.value == permission
